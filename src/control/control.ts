@@ -1,0 +1,109 @@
+// Commands and reads: authorises, decides through core, commits, reads, watches. Commands are
+// idempotent; all errors are GodwitErrors in the user's words. It never moves work forward: the engine
+// does, and the two meet in the store alone.
+import type { Action, ActionError, AttemptRecord, Phase } from "../core/action.ts";
+import type { CacheEntry, PartDifference } from "../core/cache.ts";
+import type { LogLine, TaskCalls } from "../core/messages.ts";
+import type { PhaseCounts, Run } from "../core/run.ts";
+import type { Manifest, TaskSpec } from "../core/task.ts";
+import type { Literals, Payload } from "../core/value.ts";
+
+/** Who asks, and in which project and domain. */
+export type Scope = { readonly project: string; readonly domain: string; readonly caller: string };
+
+export type NewRun = {
+  /** Null: a name is made up. */
+  readonly name: string | null;
+  readonly manifest: Manifest;
+  /** Full name of a task in the manifest. */
+  readonly task: string;
+  readonly inputs: Literals;
+  readonly source: Run["source"];
+  readonly overwriteCache: boolean;
+  /** Name of the run whose results may be reused. */
+  readonly recovers: string | null;
+};
+
+/** `token` is null when there is no further page. */
+export type Page<T> = { readonly items: readonly T[]; readonly token: string | null };
+
+export type RunView = Run & { readonly counts: PhaseCounts };
+
+export type RunListing = {
+  readonly phases?: readonly Phase[];
+  readonly task?: string;
+  readonly limit: number;
+  readonly token: string | null;
+};
+
+export type ActionListing = {
+  readonly parent?: string;
+  readonly phases?: readonly Phase[];
+  readonly limit: number;
+  readonly token: string | null;
+};
+
+export type Progress = { readonly fraction: number | null; readonly message: string | null; readonly atMs: number };
+
+export type ActionView = {
+  readonly action: Action;
+  /** Null for traces and conditions. */
+  readonly spec: TaskSpec | null;
+  /** Those that were followed by another; the last one is in `action`. */
+  readonly attempts: readonly AttemptRecord[];
+  readonly progress: Progress | null;
+  /** Digest of the blob with the HTML. */
+  readonly report: string | null;
+  readonly checkpointSizeBytes: number | null;
+};
+
+/** Why an action was taken from the cache or not, in terms of the nearest entry. */
+export type CacheExplanation = {
+  readonly action: Action;
+  readonly status: "hit" | "miss" | "overwritten" | "recovered" | "unkeyed" | "undecided";
+  /** A sentence for people. */
+  readonly summary: string;
+  /** The entry it took, or else the one of the same task with the fewest differences. */
+  readonly nearest: CacheEntry | null;
+  readonly differences: readonly PartDifference[];
+};
+
+/** What changed since the last one; a first one with everything comes at once. */
+export type RunUpdate = { readonly run: RunView; readonly actions: readonly Action[] };
+
+export type LogRead = { readonly attempt: number; readonly line: LogLine };
+
+export interface Control extends TaskCalls {
+  /** With a name that exists: the run that has it, if task and inputs are the same; else `already_exists`. */
+  createRun(scope: Scope, run: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
+  getRun(scope: Scope, name: string): Promise<RunView>;
+  listRuns(scope: Scope, listing: RunListing): Promise<Page<RunView>>;
+  /** Ends when the run has ended and everything was told. Pages of at most 1,000 actions, parents first. */
+  watchRun(scope: Scope, name: string, signal: AbortSignal): AsyncIterable<RunUpdate>;
+  /** Does nothing to a run that has ended. */
+  abortRun(scope: Scope, name: string, reason: string): Promise<Run>;
+
+  listActions(scope: Scope, run: string, listing: ActionListing): Promise<Page<Action>>;
+  /** `action` is a name, the beginning of one that is not ambiguous, or the label of the only action with it. */
+  getAction(scope: Scope, run: string, action: string): Promise<ActionView>;
+  abortAction(scope: Scope, run: string, action: string, reason: string): Promise<Action>;
+  /** `condition` as `action` above. `value` is JSON and has to be of the condition's type. */
+  signal(scope: Scope, run: string, condition: string, value: unknown): Promise<Action>;
+  explain(scope: Scope, run: string, action: string): Promise<CacheExplanation>;
+  /** Of one attempt (default: the last), or of all (`attempt: "all"`). With `follow`, until it ends. */
+  logs(
+    scope: Scope,
+    run: string,
+    action: string,
+    options: { readonly attempt?: number | "all"; readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<LogRead>;
+
+  /** Why the run failed: the error of its root, with the action where it began. Null unless it failed. */
+  failure(scope: Scope, run: string): Promise<{ readonly error: ActionError; readonly action: Action } | null>;
+  literals(payload: Payload): Promise<Literals>;
+  manifest(bundle: string): Promise<Manifest>;
+
+  listCache(scope: Scope, task: string | null, limit: number): Promise<readonly CacheEntry[]>;
+  /** By key (or its beginning), by task name, or all. Returns how many went. */
+  removeCache(scope: Scope, which: { readonly key?: string; readonly task?: string; readonly all?: true }): Promise<number>;
+}

@@ -1,0 +1,84 @@
+// What a task's result depends on, as a key; and how two keys differ.
+//
+// R1  A key covers the task's name, its interface, its code (or the user's version), what it runs
+//     with, and its inputs by content. What cannot be covered gives no key, and no key means no cache.
+// R2  Keys of one project and domain are never found from another.
+import { canonicalJson, hashParts } from "./hash.ts";
+import { type TaskSpec, interfaceHash } from "./task.ts";
+import { type Literals, hashLiteral } from "./value.ts";
+
+/** Hash by input name; ignored inputs are left out. */
+export type InputHashes = { readonly [input: string]: string };
+
+/** The parts of a key, by a name that people understand. Equal parts, equal key. */
+export type KeyParts = { readonly [part: string]: string };
+
+export type CacheEntry = {
+  readonly key: string;
+  readonly project: string;
+  readonly domain: string;
+  readonly task: string;
+  readonly run: number;
+  readonly runName: string;
+  readonly action: string;
+  /** Digest of the TaskSpec that made it. */
+  readonly spec: string;
+  readonly inputHashes: InputHashes;
+  /** The stored form of a Payload: see store/tables. */
+  readonly outputs: import("./value.ts").Payload;
+  readonly createdAtMs: number;
+};
+
+/** Who computes the result for a key right now; others with that key wait. */
+export type Reservation = { readonly key: string; readonly run: number; readonly action: string };
+
+export const hashInputs = (inputs: Literals): InputHashes =>
+  Object.fromEntries(Object.entries(inputs).map(([name, literal]) => [name, hashLiteral(literal)]));
+
+export const ignoredInputs = (spec: TaskSpec): readonly string[] => (spec.cache.type === "off" ? [] : spec.cache.ignoredInputs);
+
+/** Why a task has no key, in words, or null if it has one. */
+export function unkeyedReason(spec: TaskSpec): string | null {
+  if (spec.cache.type === "off") return "the task is not cached";
+  if (spec.cache.type === "auto" && spec.code.type === "unknown") return `its code cannot be identified: ${spec.code.reason}`;
+  return null;
+}
+
+/** R1; null if there is no key. */
+export function keyParts(spec: TaskSpec, inputs: InputHashes): KeyParts | null {
+  if (unkeyedReason(spec) !== null) return null;
+  const parts: Record<string, string> = {
+    task: spec.name,
+    interface: interfaceHash(spec.interface),
+    "environment variables": canonicalJson(spec.env),
+  };
+  if (spec.cache.type === "version") parts["version"] = spec.cache.version;
+  if (spec.cache.type === "auto") {
+    if (spec.target.type === "shell") parts["command"] = canonicalJson(spec.target);
+    if (spec.code.type === "known") {
+      for (const [path, hash] of Object.entries(spec.code.modules)) parts[`code ${path}`] = hash;
+      for (const [name, version] of Object.entries(spec.code.packages)) parts[`package ${name}`] = version;
+    }
+  }
+  const ignored = ignoredInputs(spec);
+  for (const [name, hash] of Object.entries(inputs)) {
+    if (!ignored.includes(name)) parts[`input ${name}`] = hash;
+  }
+  return parts;
+}
+
+/** R1, R2. */
+export function cacheKey(scope: { project: string; domain: string }, spec: TaskSpec, inputs: InputHashes): string | null {
+  const parts = keyParts(spec, inputs);
+  return parts === null ? null : hashParts(scope.project, scope.domain, canonicalJson(parts));
+}
+
+export type PartDifference = { readonly part: string; readonly entry: string | null; readonly now: string | null };
+
+/** Parts that are not the same in both, by name. */
+export function differences(entry: KeyParts, now: KeyParts): readonly PartDifference[] {
+  return [...new Set([...Object.keys(entry), ...Object.keys(now)])]
+    .filter((part) => entry[part] !== now[part])
+    .sort()
+    .map((part) => ({ part, entry: entry[part] ?? null, now: now[part] ?? null }));
+}

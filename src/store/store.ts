@@ -1,0 +1,151 @@
+// What a database must do for Godwit. It keeps rows: it knows keys, order and compare-and-set, and
+// nothing of retries or of what a phase means. SQLite and Postgres both pass store.suite.ts.
+//
+// R1  A commit is all or nothing, and durable (fsynced) before its promise resolves. Commits that wait
+//     at the same time share one transaction and one sync; one that is refused does not disturb others.
+// R2  An update names the revision it was decided on. If the row has moved on, the whole commit is
+//     refused with "conflict", and the caller reads again and decides again.
+// R3  Revisions count up per run, in the order of commits. Each row carries that of its last change, so
+//     "rows after revision N" misses nothing. What changed twice is seen once.
+// R4  Counts per run and per parent are kept in the commit that changes them, never counted.
+// R5  Every read has a limit, and an index behind it: no operation scans a run.
+// R6  An engine that is registered is live until it closes or its process ends, however it ends.
+import type { Action, ActionKey, ActionType, AttemptRecord, Phase } from "../core/action.ts";
+import type { CacheEntry, Reservation } from "../core/cache.ts";
+import type { PhaseCounts, Run } from "../core/run.ts";
+import type { Payload } from "../core/value.ts";
+
+/** What one commit does, in order. */
+export type Change =
+  /** Refused with "exists" if the project and domain have a run of that name, or the id is taken. */
+  | { readonly type: "insertRun"; readonly run: Run }
+  /** Compares `run.revision` (R2). */
+  | { readonly type: "updateRun"; readonly run: Run }
+  /** Refused with "exists". */
+  | { readonly type: "insertAction"; readonly action: Action }
+  /** Compares `action.revision` (R2). */
+  | { readonly type: "updateAction"; readonly action: Action }
+  /** Refused with "conflict" unless the action is in that phase and attempt: guards what a parent may add. */
+  | { readonly type: "expectAction"; readonly key: ActionKey; readonly phase: Phase; readonly attempt: number }
+  | { readonly type: "insertAttempt"; readonly attempt: AttemptRecord }
+  /** Kept once under its digest; putting it again is nothing. */
+  | { readonly type: "putDocument"; readonly digest: string; readonly text: string }
+  | { readonly type: "putAttachment"; readonly attachment: Attachment }
+  | { readonly type: "putCacheEntry"; readonly entry: CacheEntry }
+  | { readonly type: "deleteCacheEntries"; readonly keys: readonly string[] }
+  /** Refused with "exists" if another action holds the key. */
+  | { readonly type: "reserve"; readonly reservation: Reservation }
+  /** Nothing if that action does not hold it. */
+  | { readonly type: "release"; readonly reservation: Reservation }
+  /** Remembers that the children of a terminal action have to be aborted. */
+  | { readonly type: "insertSweep"; readonly sweep: ActionKey }
+  | { readonly type: "deleteSweep"; readonly sweep: ActionKey };
+
+export type CommitResult =
+  | { readonly type: "committed" }
+  /** `at` is the index of the change that was refused. */
+  | { readonly type: "conflict" | "exists"; readonly at: number };
+
+/** Something small that an action keeps beside its row; a later one of the same kind replaces it. */
+export type Attachment = ActionKey & {
+  readonly kind: "checkpoint" | "report" | "progress";
+  readonly attempt: number;
+  /** JSON: what `control` knows how to read. */
+  readonly text: string;
+  readonly atMs: number;
+};
+
+export type RunFilter = {
+  readonly project: string;
+  readonly domain: string;
+  readonly phases?: readonly Phase[];
+  /** Full task name. */
+  readonly task?: string;
+  /** Runs older than this one: for the next page of "newest first". */
+  readonly before?: { readonly createdAtMs: number; readonly id: number };
+};
+
+export type ActionFilter = {
+  readonly run: number;
+  /** Direct children of this action only. */
+  readonly parent?: string;
+  readonly phases?: readonly Phase[];
+  readonly type?: ActionType;
+  /** In order of creation within the run; actions after this one. */
+  readonly after?: { readonly createdAtMs: number; readonly name: string };
+};
+
+export type ChangesQuery = {
+  readonly run: number;
+  /** Direct children of this action only. */
+  readonly parent?: string;
+  readonly afterRevision: number;
+  readonly limit: number;
+};
+
+export type CacheFilter = { readonly project: string; readonly domain: string; readonly task?: string };
+
+export type EngineRecord = { readonly id: string; readonly pid: number; readonly host: string; readonly startedAtMs: number };
+
+export interface Store {
+  /** R1, R2. Rejects only when the database itself fails (disk full: `resource_exhausted`). */
+  commit(changes: readonly Change[]): Promise<CommitResult>;
+
+  run(project: string, domain: string, name: string): Promise<Run | null>;
+  runsById(ids: readonly number[]): Promise<readonly Run[]>;
+  /** Newest first. */
+  runs(filter: RunFilter, limit: number): Promise<readonly Run[]>;
+  /** Of a whole run, or of the direct children of one action. */
+  counts(run: number, parent?: string): Promise<PhaseCounts>;
+
+  /** In any order; keys without a row are left out. */
+  actions(keys: readonly ActionKey[]): Promise<readonly Action[]>;
+  /** In order of creation. */
+  listActions(filter: ActionFilter, limit: number): Promise<readonly Action[]>;
+  /** R3. In order of revision. */
+  changedActions(query: ChangesQuery): Promise<readonly Action[]>;
+  attempts(key: ActionKey): Promise<readonly AttemptRecord[]>;
+
+  /** Queued and ready by now, of these runs: deepest first, then oldest. */
+  claimable(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
+  /** Actions of these runs whose `dueAtMs` has come. */
+  due(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
+  /** The next moment at which `claimable` or `due` may grow by time alone, or null. */
+  nextMomentMs(runs: readonly number[], nowMs: number): Promise<number | null>;
+  /** Actions of these runs that are leased to that engine. */
+  leased(runs: readonly number[], owner: string, limit: number): Promise<readonly Action[]>;
+  /** Actions that wait for this cache key, in any run: oldest first. */
+  waiting(cacheKeys: readonly string[], limit: number): Promise<readonly Action[]>;
+  /** Children of this action that have not ended. */
+  activeChildren(parent: ActionKey, limit: number): Promise<readonly Action[]>;
+  sweeps(runs: readonly number[], limit: number): Promise<readonly ActionKey[]>;
+
+  documents(digests: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  attachments(keys: readonly ActionKey[], kind: Attachment["kind"]): Promise<readonly Attachment[]>;
+
+  cacheEntries(keys: readonly string[]): Promise<readonly CacheEntry[]>;
+  reservations(keys: readonly string[]): Promise<readonly Reservation[]>;
+  /** Newest first. */
+  listCacheEntries(filter: CacheFilter, limit: number): Promise<readonly CacheEntry[]>;
+
+  /** Makes an engine known and holds its mark of life (R6). */
+  register(engine: EngineRecord): Promise<void>;
+  engines(): Promise<readonly (EngineRecord & { readonly isLive: boolean })[]>;
+  forget(engineIds: readonly string[]): Promise<void>;
+
+  /**
+   * Calls back after commits: of this process at once, with the runs they touched; of other processes
+   * soon, with null. Only a hint to look; it may come late, or once for many. Returns how to stop.
+   */
+  onChange(listener: (runs: ReadonlySet<number> | null) => void): () => void;
+
+  /** Empty if the database is sound, else what is wrong with it, a line each. */
+  verify(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** How a payload is kept in one column: JSON text begins with "{", a blob's digest with "#". */
+export const payloadText = (payload: Payload): string => (payload.type === "inline" ? payload.text : `#${payload.digest}`);
+
+export const payloadOf = (text: string): Payload =>
+  text.startsWith("#") ? { type: "blob", digest: text.slice(1) } : { type: "inline", text };
