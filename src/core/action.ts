@@ -78,6 +78,7 @@ export const errorCodes = {
   commandFailed: "CommandFailed",
   crashLoop: "CrashLoop",
   codeUnloadable: "CodeUnloadable",
+  outOfMemory: "OutOfMemory",
 } as const;
 
 /** An action is one of a run; `run` is the run's id. */
