@@ -4,6 +4,13 @@
 import type { Action, ActionError, AttemptRecord, Phase } from "../core/action.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
 import type { LogLine, TaskCalls } from "../core/messages.ts";
+import { abortAction, failure, getAction, listActions, signal } from "./actions.ts";
+import { explain, listCache, removeCache } from "./cache.ts";
+import { abortCalls, attach, call } from "./calls.ts";
+import { readLogs } from "./logs.ts";
+import { type ControlOptions, partsOf } from "./parts.ts";
+import { abortRun, createRun, getRun, listRuns, withCounts } from "./runs.ts";
+import { CallFeeds, watchRun } from "./watch.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
@@ -106,4 +113,31 @@ export interface Control extends TaskCalls {
   listCache(scope: Scope, task: string | null, limit: number): Promise<readonly CacheEntry[]>;
   /** By key (or its beginning), by task name, or all. Returns how many went. */
   removeCache(scope: Scope, which: { readonly key?: string; readonly task?: string; readonly all?: true }): Promise<number>;
+}
+
+export function openControl(options: ControlOptions): Control {
+  const parts = partsOf(options);
+  const feeds = new CallFeeds(parts);
+  return {
+    createRun: (scope, run) => createRun(parts, scope, run),
+    getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
+    listRuns: (scope, listing) => listRuns(parts, scope, listing),
+    watchRun: (scope, name, signal) => watchRun(parts, scope, name, signal),
+    abortRun: (scope, name, reason) => abortRun(parts, scope, name, reason),
+    listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
+    getAction: (scope, run, action) => getAction(parts, scope, run, action),
+    abortAction: (scope, run, action, reason) => abortAction(parts, scope, run, action, reason),
+    signal: (scope, run, condition, value) => signal(parts, scope, run, condition, value),
+    explain: (scope, run, action) => explain(parts, scope, run, action),
+    logs: (scope, run, action, logOptions) => readLogs(parts, scope, { run, action }, logOptions),
+    failure: (scope, run) => failure(parts, scope, run),
+    literals: (payload) => parts.literals(payload),
+    manifest: async (bundle) => (await parts.documents.manifest(bundle)).manifest,
+    listCache: (scope, task, limit) => listCache(parts, scope, task, limit),
+    removeCache: (scope, which) => removeCache(parts, scope, which),
+    call: (caller, calls) => call(parts, caller, calls),
+    follow: (caller, signal) => feeds.follow(caller, signal),
+    attach: (caller, attached) => attach(parts, caller, attached),
+    abortCalls: (caller, names, reason) => abortCalls(parts, caller, names, reason),
+  };
 }

@@ -42,6 +42,8 @@ export type Call =
   | {
       readonly type: "task";
       readonly name: string;
+      /** Whether the user chose the name; such a call may be made twice and is one. */
+      readonly isNamed: boolean;
       /** Full name of a task of the same bundle. */
       readonly task: string;
       readonly overrides: Overrides;

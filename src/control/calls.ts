@@ -1,0 +1,229 @@
+// What running attempts ask for. A call is decided once: the first time its name is seen in the run.
+//
+// R1  Only the attempt that an action is running may call, attach or abort on its behalf.
+// R2  A name that exists with the same identity and inputs is answered as it stands; with others it is
+//     refused: the parent did not do again what it did before.
+// R3  In a recovering run, a call whose name succeeded in the recovered run, with the same identity and
+//     inputs and all its bytes in place, is recorded as recovered. Whatever does not match runs.
+import { hasBytes } from "../blob/payload.ts";
+import { type Action, type ActionError, type NewAction, errorCodes, isSuccess, noTimeouts, queuedAction, recordedTrace, step } from "../core/action.ts";
+import { cacheKey } from "../core/cache.ts";
+import { GodwitError } from "../core/error.ts";
+import { canonicalJson, sha256Hex } from "../core/hash.ts";
+import { type Attach, type AttemptRef, type Call, type CallAnswer, type CallState, maxCallsPerRequest } from "../core/messages.ts";
+import { defaultRetries } from "../core/retry.ts";
+import type { Run } from "../core/run.ts";
+import { type Timeouts, specDigest, withOverrides } from "../core/task.ts";
+import { emptyPayload } from "../core/value.ts";
+import type { Attachment, Change } from "../store/store.ts";
+import type { KnownTasks } from "../store/documents.ts";
+import type { Parts } from "./parts.ts";
+import { abortChanges } from "./abort.ts";
+
+/** Deeper nesting is taken for a recursion without end. */
+const maxDepth = 10_000;
+/** Commits lost to others before giving up; each loss means that somebody else made progress. */
+const maxTries = 100;
+
+export async function call(parts: Parts, caller: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
+  if (calls.length > maxCallsPerRequest) {
+    throw new GodwitError("resource_exhausted", `A request makes at most ${maxCallsPerRequest} calls, not ${calls.length}.`);
+  }
+  const run = await parts.runById(caller.run);
+  const { tasks } = await parts.documents.manifest(run.bundle);
+  for (let tries = 0; tries < maxTries; tries++) {
+    const answers = await tryCall(parts, { run, tasks, caller }, calls);
+    if (answers !== null) return answers;
+  }
+  throw new GodwitError("unavailable", `Calls of ${caller.action} met others of the same names ${maxTries} times; try again.`);
+}
+
+type Calling = { readonly run: Run; readonly tasks: KnownTasks; readonly caller: AttemptRef };
+
+/** Null: somebody else was faster; read and decide again. */
+async function tryCall(parts: Parts, calling: Calling, calls: readonly Call[]): Promise<readonly CallAnswer[] | null> {
+  const { run, caller } = calling;
+  const names = [...new Set(calls.map(({ name }) => name))];
+  const [parent, ...known] = await currentAttempt(parts, caller, names);
+  const existing = new Map(known.map((action) => [action.name, action]));
+  const recovered = await recoverable(parts, run, calls.filter(({ name }) => !existing.has(name)));
+  const changes: Change[] = [];
+  const documents = new Map<string, string>();
+  const answers = calls.map((request): CallAnswer => {
+    const found = existing.get(request.name);
+    const decided = found === undefined ? decideNew(parts, calling, parent, request, recovered, documents) : decideExisting(found, request, parent);
+    if (decided.type === "refused") return { name: request.name, refused: decided.error };
+    if (decided.type === "nothing") return { name: request.name, phase: null, attempt: 0, outputs: null, error: null };
+    if (decided.change !== null) {
+      changes.push(decided.change);
+      existing.set(request.name, decided.action);
+    }
+    return stateOf(decided.action);
+  });
+  if (changes.length === 0) return answers;
+  const result = await parts.store.commit([
+    { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt },
+    ...[...documents].map(([digest, text]): Change => ({ type: "putDocument", digest, text })),
+    ...changes,
+  ]);
+  return result.type === "committed" ? answers : null;
+}
+
+/** The calling action, in the attempt that calls (R1), and those of the named actions that exist. */
+async function currentAttempt(parts: Parts, caller: AttemptRef, names: readonly string[]): Promise<readonly [Action, ...Action[]]> {
+  const found = await parts.store.actions([caller.action, ...names].map((name) => ({ run: caller.run, name })));
+  const parent = found.find(({ name }) => name === caller.action);
+  if (parent === undefined || parent.phase !== "running" || parent.attempt !== caller.attempt) {
+    throw new GodwitError("aborted", `Attempt ${caller.attempt} of ${caller.action} is over; nothing can be called on its behalf.`);
+  }
+  return [parent, ...found.filter((action) => action !== parent)];
+}
+
+type Decided =
+  | { readonly type: "action"; readonly action: Action; readonly change: Change | null }
+  | { readonly type: "refused"; readonly error: ActionError }
+  | { readonly type: "nothing" };
+
+/** R2. */
+function decideExisting(found: Action, request: Call, parent: Action): Decided {
+  const inputsHash = request.type === "condition" ? "" : request.inputsHash;
+  if (found.parent !== parent.name || found.identity !== request.identity || found.inputsHash !== inputsHash) {
+    return refused(
+      `The call "${request.name}" was ${found.label} before, with ${found.identity === request.identity ? "other inputs or from another task" : "another task or other types"}. ` +
+        "A task that is tried again has to make the same calls under the same names: give calls names that follow from their inputs, and take times and random numbers from a trace or from context().",
+    );
+  }
+  if (request.type === "trace" && request.result !== null && found.phase === "failed") {
+    const again = recordedTrace(newAction(parent, request, null, null), request.result);
+    const action: Action = { ...again, attempt: found.attempt + 1, createdAtMs: found.createdAtMs, revision: found.revision };
+    return { type: "action", action, change: { type: "updateAction", action } };
+  }
+  return { type: "action", action: found, change: null };
+}
+
+function decideNew(
+  parts: Parts,
+  { run, tasks }: Calling,
+  parent: Action,
+  request: Call,
+  recovered: ReadonlyMap<string, Action>,
+  documents: Map<string, string>,
+): Decided {
+  if (parent.depth >= maxDepth) return refused(`Calls are nested ${maxDepth} deep; is there a recursion without end?`);
+  const nowMs = parts.nowMs();
+  const made = makeAction({ run, tasks, parent, request, documents, nowMs });
+  if (made === null) return refused(unknownTask(request, tasks));
+  const old = recovered.get(request.name);
+  if (old?.outputs != null) {
+    const from = `${run.recovers?.name}/${old.name}`;
+    const action = step(made.action, { retries: defaultRetries, timeouts: made.timeouts }, { type: "reused", how: "recovery", outputs: old.outputs, from }, nowMs);
+    return inserted(action);
+  }
+  if (request.type !== "trace") return inserted(made.action);
+  if (request.result === null) return { type: "nothing" };
+  return inserted(recordedTrace(newAction(parent, request, null, null), request.result));
+}
+
+const inserted = (action: Action): Decided => ({ type: "action", action, change: { type: "insertAction", action } });
+
+const refused = (message: string): Decided => ({
+  type: "refused",
+  error: { code: errorCodes.nonDeterministic, message, kind: "user", recoverable: false, stack: null, location: null, origin: null },
+});
+
+const unknownTask = (request: Call, tasks: KnownTasks): string =>
+  `This run's code has no task "${request.type === "task" ? request.task : request.label}". It has: ${[...tasks.keys()].join(", ")}. ` +
+  "Define tasks at the top level of a module, so that every worker knows them.";
+
+type Making = {
+  readonly run: Run;
+  readonly tasks: KnownTasks;
+  readonly parent: Action;
+  readonly request: Call;
+  readonly documents: Map<string, string>;
+  readonly nowMs: number;
+};
+
+/** Null: no such task. */
+function makeAction({ run, tasks, parent, request, documents, nowMs }: Making): { readonly action: Action; readonly timeouts: Timeouts } | null {
+  if (request.type === "trace") return { action: queuedAction(newAction(parent, request, null, null), noTimeouts, nowMs), timeouts: noTimeouts };
+  if (request.type === "condition") {
+    const text = canonicalJson(request.condition);
+    const digest = sha256Hex(text);
+    documents.set(digest, text);
+    const timeouts = { ...noTimeouts, deadlineMs: request.condition.timeoutMs };
+    return { action: queuedAction(newAction(parent, request, digest, null), timeouts, nowMs), timeouts };
+  }
+  const task = tasks.get(request.task);
+  if (task === undefined) return null;
+  const isOverridden = Object.keys(request.overrides).length > 0;
+  const spec = isOverridden ? withOverrides(task.spec, request.overrides) : task.spec;
+  const digest = isOverridden ? specDigest(spec) : task.digest;
+  if (isOverridden) documents.set(digest, canonicalJson(spec));
+  const key = spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes);
+  return { action: queuedAction(newAction(parent, request, digest, key), spec.timeouts, nowMs), timeouts: spec.timeouts };
+}
+
+const newAction = (parent: Action, request: Call, spec: string | null, key: string | null): NewAction => ({
+  run: parent.run,
+  name: request.name,
+  parent: parent.name,
+  depth: parent.depth + 1,
+  type: request.type,
+  label: request.type === "task" ? request.task.slice(request.task.indexOf(".") + 1) : request.label,
+  group: request.type === "task" ? request.group : null,
+  identity: request.identity,
+  spec,
+  inputs: request.type === "task" ? request.inputs : emptyPayload,
+  inputsHash: request.type === "condition" ? "" : request.inputsHash,
+  cacheKey: key,
+});
+
+/** R3: what the recovered run has for these calls. */
+async function recoverable(parts: Parts, run: Run, calls: readonly Call[]): Promise<ReadonlyMap<string, Action>> {
+  const { recovers } = run;
+  if (recovers === null || calls.length === 0) return new Map();
+  const requests = new Map(calls.map((request) => [request.name, request]));
+  const old = await parts.store.actions([...requests.keys()].map((name) => ({ run: recovers.run, name })));
+  const usable = await Promise.all(
+    old.map(async (action) => {
+      const request = requests.get(action.name);
+      if (request === undefined || !isSuccess(action.phase) || action.type !== request.type || action.identity !== request.identity) return [];
+      if (action.inputsHash !== (request.type === "condition" ? "" : request.inputsHash)) return [];
+      return action.outputs !== null && (await hasBytes(action.outputs, parts.blobs)) ? [action] : [];
+    }),
+  );
+  return new Map(usable.flat().map((action) => [action.name, action]));
+}
+
+export const stateOf = (action: Action): CallState => ({
+  name: action.name,
+  phase: action.phase,
+  attempt: action.attempt,
+  outputs: action.outputs,
+  error: action.error,
+});
+
+export async function attach(parts: Parts, caller: AttemptRef, attached: Attach): Promise<void> {
+  const { type, ...content } = attached;
+  const attachment: Attachment = {
+    run: caller.run,
+    name: caller.action,
+    kind: type,
+    attempt: caller.attempt,
+    text: JSON.stringify("checkpoint" in content ? content.checkpoint : content),
+    atMs: parts.nowMs(),
+  };
+  const result = await parts.store.commit([
+    { type: "expectAction", key: { run: caller.run, name: caller.action }, phase: "running", attempt: caller.attempt },
+    { type: "putAttachment", attachment },
+  ]);
+  if (result.type !== "committed") throw new GodwitError("aborted", `Attempt ${caller.attempt} of ${caller.action} is over; its ${type} was not kept.`);
+}
+
+export async function abortCalls(parts: Parts, caller: AttemptRef, names: readonly string[], reason: string): Promise<void> {
+  const [parent, ...children] = await currentAttempt(parts, caller, names);
+  const own = children.filter((child) => child.parent === parent.name);
+  await Promise.all(own.map(async (child) => parts.store.commit(await abortChanges(parts, child, reason))));
+  parts.onAbort();
+}

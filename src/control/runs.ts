@@ -1,0 +1,153 @@
+// Runs: creating, listing, aborting.
+import { toPayload } from "../blob/payload.ts";
+import { queuedAction } from "../core/action.ts";
+import { cacheKey, hashInputs } from "../core/cache.ts";
+import { GodwitError } from "../core/error.ts";
+import { checkRunName, didYouMean, newRunName, rootName, taskIdentity } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
+import { type TaskSpec, interfaceHash, specDigest } from "../core/task.ts";
+import { hashLiterals } from "../core/value.ts";
+import { canonicalJson } from "../core/hash.ts";
+import type { Change } from "../store/store.ts";
+import { abortChanges } from "./abort.ts";
+import type { NewRun, Page, RunListing, RunView, Scope } from "./control.ts";
+import { manifestKey } from "../store/documents.ts";
+import type { Parts } from "./parts.ts";
+
+/** The most rows that one page of a listing has. */
+export const maxPage = 1_000;
+
+export async function createRun(parts: Parts, scope: Scope, wanted: NewRun): Promise<{ readonly run: Run; readonly created: boolean }> {
+  const spec = specOf(wanted);
+  const inputs = await toPayload(wanted.inputs, parts.blobs);
+  const inputsHash = hashLiterals(wanted.inputs);
+  const recovers = wanted.recovers === null ? null : await getRun(parts, scope, wanted.recovers);
+  for (let tries = 0; tries < 5; tries++) {
+    const run = newRun(parts, scope, wanted, recovers);
+    const nowMs = parts.nowMs();
+    const root = queuedAction(
+      {
+        run: run.id,
+        name: rootName,
+        parent: null,
+        depth: 0,
+        type: "task",
+        label: spec.shortName,
+        group: null,
+        identity: taskIdentity(spec.name, interfaceHash(spec.interface)),
+        spec: specDigest(spec),
+        inputs,
+        inputsHash,
+        cacheKey: spec.cache.type === "off" ? null : cacheKey(scope, spec, hashInputs(wanted.inputs)),
+      },
+      spec.timeouts,
+      nowMs,
+    );
+    const documents = [...wanted.manifest.tasks.map((task) => ({ digest: specDigest(task), text: canonicalJson(task) }))];
+    const result = await parts.store.commit([
+      { type: "putDocument", digest: manifestKey(wanted.manifest.bundle), text: JSON.stringify(wanted.manifest) },
+      ...documents.map((document): Change => ({ type: "putDocument", ...document })),
+      { type: "insertRun", run },
+      { type: "insertAction", action: root },
+    ]);
+    if (result.type === "committed") return { run, created: true };
+    const existing = await parts.store.run(scope.project, scope.domain, run.name);
+    if (existing !== null && wanted.name !== null) return { run: await sameRun(parts, existing, spec, inputsHash), created: false };
+  }
+  throw new GodwitError("unavailable", "No free name for the run was found; try again.");
+}
+
+function specOf({ manifest, task }: NewRun): TaskSpec {
+  const spec = manifest.tasks.find(({ name }) => name === task);
+  if (spec !== undefined) return spec;
+  const names = manifest.tasks.map(({ name }) => name);
+  throw new GodwitError("not_found", `There is no task "${task}" in ${manifest.entry}.${didYouMean(task, names)} It has: ${names.join(", ") || "no tasks"}.`);
+}
+
+/** The same command again is answered with the same run; another command under its name is refused. */
+async function sameRun(parts: Parts, existing: Run, spec: TaskSpec, inputsHash: string): Promise<Run> {
+  const [root] = await parts.store.actions([{ run: existing.id, name: rootName }]);
+  if (existing.task === spec.name && root?.inputsHash === inputsHash) return existing;
+  const what = existing.task === spec.name ? "other inputs" : `another task (${existing.task})`;
+  throw new GodwitError(
+    "already_exists",
+    `There is already a run "${existing.name}", with ${what}. Take another name, or see \`godwit get run ${existing.name}\`.`,
+  );
+}
+
+function newRun(parts: Parts, scope: Scope, wanted: NewRun, recovers: Run | null): Run {
+  return {
+    // 48 random bits: what SQLite and JavaScript both keep exactly.
+    id: Buffer.from(parts.randomBytes(6)).readUIntBE(0, 6),
+    project: scope.project,
+    domain: scope.domain,
+    name: wanted.name === null ? newRunName(parts.randomBytes(10)) : checkRunName(wanted.name),
+    task: wanted.task,
+    bundle: wanted.manifest.bundle,
+    source: wanted.source,
+    phase: "queued",
+    createdAtMs: parts.nowMs(),
+    endedAtMs: null,
+    caller: scope.caller,
+    owner: null,
+    abortReason: null,
+    recovers: recovers === null ? null : { run: recovers.id, name: recovers.name },
+    overwriteCache: wanted.overwriteCache,
+    revision: 0,
+  };
+}
+
+export async function getRun(parts: Parts, scope: Scope, name: string): Promise<Run> {
+  const run = await parts.store.run(scope.project, scope.domain, name);
+  if (run !== null) return run;
+  const recent = await parts.store.runs({ project: scope.project, domain: scope.domain }, 200);
+  throw new GodwitError(
+    "not_found",
+    `There is no run "${name}" in ${scope.project}/${scope.domain}.${didYouMean(name, recent.map((each) => each.name))} \`godwit get runs\` lists them.`,
+  );
+}
+
+export const withCounts = async (parts: Parts, run: Run): Promise<RunView> => ({ ...run, counts: await parts.store.counts(run.id) });
+
+export async function listRuns(parts: Parts, scope: Scope, listing: RunListing): Promise<Page<RunView>> {
+  const limit = Math.min(listing.limit, maxPage);
+  const before = listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly id: number }>(listing.token);
+  const runs = await parts.store.runs(
+    {
+      project: scope.project,
+      domain: scope.domain,
+      ...(listing.phases === undefined ? {} : { phases: listing.phases }),
+      ...(listing.task === undefined ? {} : { task: listing.task }),
+      ...(before === null ? {} : { before }),
+    },
+    limit,
+  );
+  const last = runs.at(-1);
+  return {
+    items: await Promise.all(runs.map((run) => withCounts(parts, run))),
+    token: last === undefined || runs.length < limit ? null : pageToken({ createdAtMs: last.createdAtMs, id: last.id }),
+  };
+}
+
+export const pageToken = (position: object): string => Buffer.from(JSON.stringify(position)).toString("base64url");
+
+export function tokenOf<T>(token: string): T {
+  try {
+    return JSON.parse(Buffer.from(token, "base64url").toString()) as T;
+  } catch (error) {
+    throw new GodwitError("invalid_argument", "The page token is not one that a listing gave.", { cause: error });
+  }
+}
+
+export async function abortRun(parts: Parts, scope: Scope, name: string, reason: string): Promise<Run> {
+  for (;;) {
+    const run = await getRun(parts, scope, name);
+    const [root] = await parts.store.actions([{ run: run.id, name: rootName }]);
+    const changes = root === undefined ? [] : await abortChanges(parts, root, reason);
+    if (changes.length === 0) return run;
+    if ((await parts.store.commit(changes)).type === "committed") {
+      parts.onAbort();
+      return getRun(parts, scope, name);
+    }
+  }
+}

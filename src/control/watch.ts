@@ -1,0 +1,185 @@
+// Telling what changes: to the CLI about a run, to an attempt about its calls. Both read the rows that
+// changed since a revision; a notification only says that it is time to look.
+import { type Action, isTerminal } from "../core/action.ts";
+import type { AttemptRef, CallState } from "../core/messages.ts";
+import type { Run } from "../core/run.ts";
+import { stateOf } from "./calls.ts";
+import type { RunUpdate, Scope } from "./control.ts";
+import type { Parts } from "./parts.ts";
+import { getRun, withCounts } from "./runs.ts";
+
+/** Rows read at once. */
+const pageSize = 1_000;
+
+/** A wake-up that is remembered until somebody waits for it. */
+class Wakeup {
+  #isSet = false;
+  #waiting: (() => void) | null = null;
+
+  readonly set = (): void => {
+    this.#isSet = true;
+    this.#waiting?.();
+  };
+
+  async wait(): Promise<void> {
+    if (!this.#isSet) await new Promise<void>((resolve) => (this.#waiting = resolve));
+    this.#waiting = null;
+    this.#isSet = false;
+  }
+}
+
+export async function* watchRun(parts: Parts, scope: Scope, name: string, signal: AbortSignal): AsyncIterable<RunUpdate> {
+  const { id } = await getRun(parts, scope, name);
+  const wakeup = new Wakeup();
+  const stop = parts.store.onChange((runs) => {
+    if (runs === null || runs.has(id)) wakeup.set();
+  });
+  signal.addEventListener("abort", wakeup.set);
+  try {
+    let afterRevision = 0;
+    let last: Run | null = null;
+    for (;;) {
+      const run = await getRun(parts, scope, name);
+      const actions = await parts.store.changedActions({ run: id, afterRevision, limit: pageSize });
+      if (actions.length > 0 || last?.phase !== run.phase) yield { run: await withCounts(parts, run), actions };
+      last = run;
+      afterRevision = actions.at(-1)?.revision ?? afterRevision;
+      if (signal.aborted) return;
+      if (actions.length === pageSize) continue;
+      if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
+      await wakeup.wait();
+    }
+  } finally {
+    stop();
+    signal.removeEventListener("abort", wakeup.set);
+  }
+}
+
+type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup };
+
+/**
+ * The changes of one run, read once and handed to every attempt that follows its calls: the cost is
+ * that of the changes, however many parents wait.
+ */
+class RunFeed {
+  readonly #parts: Parts;
+  readonly #run: number;
+  readonly #followers = new Map<string, Set<Follower>>();
+  #afterRevision: number;
+  #isReading = false;
+  #isStale = false;
+  readonly #stop: () => void;
+
+  constructor(parts: Parts, run: number, afterRevision: number) {
+    this.#parts = parts;
+    this.#run = run;
+    this.#afterRevision = afterRevision;
+    this.#stop = parts.store.onChange((runs) => {
+      if (runs === null || runs.has(run)) this.#read();
+    });
+    this.#read();
+  }
+
+  get size(): number {
+    return this.#followers.size;
+  }
+
+  add(parent: string, follower: Follower): void {
+    const followers = this.#followers.get(parent) ?? new Set();
+    followers.add(follower);
+    this.#followers.set(parent, followers);
+  }
+
+  remove(parent: string, follower: Follower): void {
+    const followers = this.#followers.get(parent);
+    followers?.delete(follower);
+    if (followers?.size === 0) this.#followers.delete(parent);
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  #read(): void {
+    this.#isStale = true;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#readAll()
+      .catch((error: unknown) => {
+        // The next change reads again from the same place; the followers have missed nothing.
+        process.emitWarning(`Reading the changes of a run failed: ${String(error)}`);
+      })
+      .finally(() => {
+        this.#isReading = false;
+      });
+  }
+
+  async #readAll(): Promise<void> {
+    while (this.#isStale) {
+      this.#isStale = false;
+      const page = await this.#parts.store.changedActions({ run: this.#run, afterRevision: this.#afterRevision, limit: pageSize });
+      this.#afterRevision = page.at(-1)?.revision ?? this.#afterRevision;
+      if (page.length === pageSize) this.#isStale = true;
+      this.#hand(page);
+    }
+  }
+
+  #hand(page: readonly Action[]): void {
+    for (const action of page) {
+      if (action.parent === null || !isTerminal(action.phase)) continue;
+      for (const follower of this.#followers.get(action.parent) ?? []) {
+        follower.states.push(stateOf(action));
+        follower.wakeup.set();
+      }
+    }
+  }
+}
+
+export class CallFeeds {
+  readonly #parts: Parts;
+  readonly #feeds = new Map<number, RunFeed>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Ended calls of the attempt's action. Registered before the first value is asked for, so that a call
+   * made after this returns cannot end unseen.
+   */
+  follow(caller: AttemptRef, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
+    const follower: Follower = { states: [], wakeup: new Wakeup() };
+    const feed = this.#feeds.get(caller.run);
+    feed?.add(caller.action, follower);
+    const ready = feed === undefined ? this.#open(caller, follower) : Promise.resolve();
+    signal.addEventListener("abort", follower.wakeup.set, { once: true });
+    return this.#states(caller, follower, ready, signal);
+  }
+
+  async *#states(caller: AttemptRef, follower: Follower, ready: Promise<void>, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
+    await ready;
+    try {
+      while (!signal.aborted) {
+        await follower.wakeup.wait();
+        const states = follower.states.splice(0, pageSize);
+        if (follower.states.length > 0) follower.wakeup.set();
+        if (states.length > 0) yield states;
+      }
+    } finally {
+      const feed = this.#feeds.get(caller.run);
+      feed?.remove(caller.action, follower);
+      if (feed?.size === 0) {
+        feed.close();
+        this.#feeds.delete(caller.run);
+      }
+    }
+  }
+
+  /** A feed begins where the attempt did: none of its calls can have changed before. */
+  async #open(caller: AttemptRef, follower: Follower): Promise<void> {
+    const [parent] = await this.#parts.store.actions([{ run: caller.run, name: caller.action }]);
+    const feed = this.#feeds.get(caller.run) ?? new RunFeed(this.#parts, caller.run, parent?.revision ?? 0);
+    this.#feeds.set(caller.run, feed);
+    feed.add(caller.action, follower);
+  }
+}

@@ -1,0 +1,94 @@
+// Environments: where tasks run, and the one way to define tasks.
+import { checkName } from "../core/names.ts";
+import { GodwitError } from "../core/error.ts";
+import { defaultRetries } from "../core/retry.ts";
+import type { Target } from "../core/task.ts";
+import { type PolicyOptions, type ResourcesOption, defaultResources, noTimeout, overridesOf, resourcesOf } from "./policy.ts";
+import type { Schema } from "./schema.ts";
+import { type Task, type TaskFunction, defineTask } from "./task.ts";
+import type { Context } from "./context.ts";
+
+export type EnvironmentOptions = {
+  /** First part of its tasks' full names. */
+  readonly name: string;
+  /** For tasks that do not say otherwise. Default: one CPU. */
+  readonly resources?: ResourcesOption;
+  /** Environment variables for its tasks, on top of the caller's. */
+  readonly env?: { readonly [name: string]: string };
+};
+
+export type TaskOptions<I extends Schema | undefined, O extends Schema | undefined> = PolicyOptions & {
+  readonly name: string;
+  readonly description?: string;
+  /** An object type. Left out: the task takes nothing. */
+  readonly input?: I;
+  /** An object type, whose properties become named outputs, or any other type. Left out: the task returns nothing. */
+  readonly output?: O;
+};
+
+export type ShellOptions<I extends Schema | undefined, O extends Schema | undefined> = TaskOptions<I, O> & {
+  /** Text is run by `sh`; a list is run as it is, without a shell. See docs/shell-tasks.md. */
+  readonly command: string | readonly string[];
+  readonly env?: { readonly [name: string]: string };
+};
+
+export type Environment = {
+  readonly name: string;
+  /** Defines a task. Do so at the top level of a module: what its function reaches is part of its cache key. */
+  task<I extends Schema | undefined = undefined, O extends Schema | undefined = undefined>(
+    options: TaskOptions<I, O>,
+    run: TaskFunction<I, O>,
+  ): Task<I, O>;
+  /** Defines a task that runs a command. */
+  shell<I extends Schema | undefined = undefined, O extends Schema | undefined = undefined>(options: ShellOptions<I, O>): Task<I, O>;
+};
+
+export function environment(options: EnvironmentOptions): Environment {
+  const name = checkName("environment", options.name);
+  const resources = resourcesOf(options.resources ?? {}, `environment ${name}`, defaultResources);
+  const env = checkEnv(options.env ?? {}, `environment ${name}`);
+  const define = <I extends Schema | undefined, O extends Schema | undefined>(
+    task: TaskOptions<I, O>,
+    target: Target,
+    run: ((input: unknown, context: Context) => unknown) | null,
+  ): Task<I, O> => {
+    const what = `${name}.${task.name}`;
+    return defineTask<I, O>({
+      environment: name,
+      name: task.name,
+      description: task.description ?? null,
+      input: task.input,
+      output: task.output,
+      target,
+      env,
+      run,
+      settings: {
+        resources,
+        retries: defaultRetries,
+        timeouts: noTimeout,
+        cache: { type: "off" },
+        ...overridesOf(task, what, resources),
+      },
+    });
+  };
+  return {
+    name,
+    task: (task, run) => {
+      if (typeof run !== "function") {
+        throw new GodwitError("invalid_argument", `${name}.${task.name}: env.task(options, function) needs the function.`);
+      }
+      return define(task, { type: "typescript" }, run as (input: unknown, context: Context) => unknown);
+    },
+    shell: (task) =>
+      define(task, { type: "shell", command: task.command, env: checkEnv(task.env ?? {}, `${name}.${task.name}`) }, null),
+  };
+}
+
+function checkEnv(env: { readonly [name: string]: string }, what: string): { readonly [name: string]: string } {
+  for (const [name, value] of Object.entries(env)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || typeof value !== "string") {
+      throw new GodwitError("invalid_argument", `${what}: env.${name} has to be a text under a name of letters, digits and "_".`);
+    }
+  }
+  return env;
+}

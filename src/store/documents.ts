@@ -1,0 +1,86 @@
+// Specs and manifests over any store: read once, kept in memory within bounds.
+import type { Action, Policy } from "../core/action.ts";
+import { noTimeouts } from "../core/action.ts";
+import { GodwitError, assert } from "../core/error.ts";
+import type { ConditionSpec } from "../core/messages.ts";
+import { defaultRetries } from "../core/retry.ts";
+import { type Manifest, type TaskSpec, specDigest } from "../core/task.ts";
+import type { Store } from "./store.ts";
+
+/** Specs of a bundle by full task name, with their digests. */
+export type KnownTasks = ReadonlyMap<string, { readonly spec: TaskSpec; readonly digest: string }>;
+
+export type KnownManifest = { readonly manifest: Manifest; readonly tasks: KnownTasks };
+
+/** Bundles whose manifests are kept; a server of many runs works with few at a time. */
+const maxManifests = 64;
+/** Specs kept. */
+const maxSpecs = 10_000;
+
+/** Manifests and specs share the table of documents. */
+export const manifestKey = (bundle: string): string => `manifest-${bundle}`;
+
+export class Documents {
+  readonly #store: Pick<Store, "documents">;
+  readonly #manifests = new Map<string, Promise<KnownManifest>>();
+  readonly #specs = new Map<string, TaskSpec | ConditionSpec>();
+
+  constructor(store: Pick<Store, "documents">) {
+    this.#store = store;
+  }
+
+  async manifest(bundle: string): Promise<KnownManifest> {
+    let loaded = this.#manifests.get(bundle);
+    if (loaded === undefined) {
+      loaded = this.#readManifest(bundle);
+      keep(this.#manifests, bundle, loaded, maxManifests);
+      loaded.catch(() => this.#manifests.delete(bundle));
+    }
+    return loaded;
+  }
+
+  /** Task specs and condition specs; those that are not stored are left out. */
+  async specs(digests: readonly string[]): Promise<ReadonlyMap<string, TaskSpec | ConditionSpec>> {
+    const missing = [...new Set(digests)].filter((digest) => !this.#specs.has(digest));
+    const read = missing.length === 0 ? new Map<string, string>() : await this.#store.documents(missing);
+    for (const [digest, text] of read) keep(this.#specs, digest, JSON.parse(text) as TaskSpec | ConditionSpec, maxSpecs);
+    return new Map(digests.flatMap((digest) => {
+      const spec = this.#specs.get(digest);
+      return spec === undefined ? [] : [[digest, spec] as const];
+    }));
+  }
+
+  /** Of a task; null for traces and conditions. */
+  async taskSpec(action: Pick<Action, "type" | "spec" | "name">): Promise<TaskSpec | null> {
+    if (action.type !== "task" || action.spec === null) return null;
+    const spec = (await this.specs([action.spec])).get(action.spec);
+    assert(spec !== undefined, `the spec ${action.spec} of action ${action.name} is missing`);
+    return spec as TaskSpec;
+  }
+
+  /** What `step` needs to know of each action, in their order. */
+  async policies(actions: readonly Action[]): Promise<readonly Policy[]> {
+    const specs = await this.specs(actions.flatMap(({ spec }) => (spec === null ? [] : [spec])));
+    return actions.map((action) => policyOf(action.spec === null ? undefined : specs.get(action.spec)));
+  }
+
+  async #readManifest(bundle: string): Promise<KnownManifest> {
+    const key = manifestKey(bundle);
+    const text = (await this.#store.documents([key])).get(key);
+    if (text === undefined) throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
+    const manifest = JSON.parse(text) as Manifest;
+    return { manifest, tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec) }])) };
+  }
+}
+
+function policyOf(document: TaskSpec | ConditionSpec | undefined): Policy {
+  if (document !== undefined && "retries" in document) return { retries: document.retries, timeouts: document.timeouts };
+  const deadlineMs = document !== undefined && "timeoutMs" in document ? document.timeoutMs : null;
+  return { retries: defaultRetries, timeouts: { ...noTimeouts, deadlineMs } };
+}
+
+/** The oldest goes when there is no room. */
+function keep<K, V>(map: Map<K, V>, key: K, value: V, limit: number): void {
+  if (map.size >= limit) map.delete(map.keys().next().value as K);
+  map.set(key, value);
+}

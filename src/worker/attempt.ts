@@ -1,0 +1,131 @@
+// Runs one attempt of a TypeScript task: decode, check, run the function, check, encode. What goes
+// wrong in the user's code or values is an outcome; what goes wrong around it is thrown.
+import type { BlobStore } from "../blob/blob.ts";
+import { type ActionError, errorCodes } from "../core/action.ts";
+import { isGodwitError } from "../core/error.ts";
+import type { Launch, LogLine, Outcome, TaskCalls } from "../core/messages.ts";
+import { type Context, checkFraction, randomFrom, taskLog } from "../sdk/context.ts";
+import { SessionCheckpoint } from "../sdk/checkpoint.ts";
+import { runAs } from "../sdk/current.ts";
+import { actionError, permanentError } from "../sdk/errors.ts";
+import { fromPayload, toPayload } from "../blob/payload.ts";
+import { progressReporter } from "../sdk/progress.ts";
+import type { Tasks } from "../sdk/registry.ts";
+import { SessionReport } from "../sdk/report.ts";
+import { CallRefused, Session } from "../sdk/session.ts";
+import { type Definition, issueText, validInput, validOutput } from "../sdk/task.ts";
+
+export type AttemptHost = {
+  readonly calls: TaskCalls;
+  readonly blobs: BlobStore;
+  load(bundle: string, projectDir: string): Promise<Tasks>;
+  /** Whether the attempt does nothing but wait for its calls; such a one holds no place. */
+  onWaiting(isWaiting: boolean): void;
+  log(line: LogLine): void;
+  nowMs(): number;
+};
+
+type Result = Outcome["result"];
+
+export async function runAttempt(launch: Launch, host: AttemptHost, signal: AbortSignal): Promise<Outcome> {
+  const outcome = (result: Result): Outcome => ({ run: launch.run, action: launch.action, attempt: launch.attempt, result });
+  let definition: Definition | undefined;
+  try {
+    definition = (await host.load(launch.bundle, launch.projectDir)).get(launch.spec.name);
+  } catch (error) {
+    return outcome(failed({ ...actionError(error), code: errorCodes.codeUnloadable, recoverable: false }));
+  }
+  if (definition?.run == null) {
+    return outcome(failed(permanentError("codeUnloadable", `The code bundle of this run has no task "${launch.spec.name}" that a worker can run.`)));
+  }
+  const session = new Session({ launch, calls: host.calls, blobs: host.blobs, signal, onWaiting: (isWaiting) => host.onWaiting(isWaiting) });
+  try {
+    return outcome(await runFunction(definition, session, host));
+  } finally {
+    session.close();
+  }
+}
+
+async function runFunction(definition: Definition, session: Session, host: AttemptHost): Promise<Result> {
+  const context = contextOf(session, host);
+  let input: unknown;
+  try {
+    const literals = await fromPayload(session.launch.inputs, session.blobs);
+    input = await validInput(definition, await definition.input.decode(literals, session.blobs));
+  } catch (error) {
+    return failed(invalid("inputInvalid", error));
+  }
+  let result: Result;
+  try {
+    const output = await runAs({ session, context, trace: null }, () => definition.run?.(input, context));
+    warnOfPending(session, context);
+    result = await encodeOutput(definition, session, output);
+  } catch (error) {
+    result = failed(error instanceof CallRefused ? error.error : actionError(error));
+  }
+  await context.report.flush();
+  await context.settle();
+  return result;
+}
+
+async function encodeOutput(definition: Definition, session: Session, output: unknown): Promise<Result> {
+  try {
+    const literals = await definition.output.encode(await validOutput(definition, output), session.blobs);
+    return { type: "succeeded", outputs: await toPayload(literals, session.blobs) };
+  } catch (error) {
+    return failed(invalid("outputInvalid", error));
+  }
+}
+
+const failed = (error: ActionError): Result => ({ type: "failed", error });
+
+/** A value that does not fit its type stays so on every try; a full disk does not. */
+function invalid(code: "inputInvalid" | "outputInvalid", error: unknown): ActionError {
+  if (isGodwitError(error) && error.code === "invalid_argument") return permanentError(code, error.message);
+  return actionError(error);
+}
+
+type AttemptContext = Context & { settle(): Promise<void> };
+
+function contextOf(session: Session, host: AttemptHost): AttemptContext {
+  const { launch } = session;
+  const log = taskLog((line) => host.log(line), () => host.nowMs());
+  const progress = progressReporter(session, log);
+  return {
+    run: { name: launch.runName, project: launch.project, domain: launch.domain },
+    action: launch.action,
+    task: launch.spec.name,
+    attempt: launch.attempt,
+    seed: launch.seed,
+    random: randomFrom(launch.seed),
+    signal: session.signal,
+    log,
+    progress: (fraction, message) => {
+      checkFraction(fraction);
+      progress.report(fraction, message ?? null);
+    },
+    checkpoint: new SessionCheckpoint(session),
+    report: new SessionReport(session),
+    settle: () => progress.settle(),
+  };
+}
+
+/** A call that nobody awaited is ended together with its parent; say so, for it is mostly a forgotten await. */
+function warnOfPending(session: Session, context: Context): void {
+  const pending = session.pending();
+  if (pending.length === 0) return;
+  const [first] = pending;
+  const label = first === undefined ? "" : first.type === "task" ? first.task : first.label;
+  context.log.warn(
+    `${callCount(pending.length)} had not ended when ${session.launch.spec.name} returned (${label} for one) and will be aborted. Is an await missing?`,
+  );
+}
+
+const callCount = (count: number): string => (count === 1 ? "1 call" : `${count} calls`);
+
+/** Whether inputs fit the task's own schema, as lines for people; empty if they do. */
+export async function checkInputs(definition: Definition, inputs: Launch["inputs"], blobs: BlobStore): Promise<readonly string[]> {
+  const value = await definition.input.decode(await fromPayload(inputs, blobs), blobs);
+  const checked = await definition.input.validate(value);
+  return checked.type === "valid" ? [] : issueText(definition.fullName, "input", checked.issues).split("\n");
+}
