@@ -31,8 +31,8 @@ export type Literal =
   | { readonly type: "none" }
   /** Decimal text within int64. */
   | { readonly type: "integer"; readonly value: string }
-  /** JSON has no NaN or infinities: they travel as these words. */
-  | { readonly type: "float"; readonly value: number | "NaN" | "Infinity" | "-Infinity" }
+  /** JSON has no NaN, infinities or negative zero: they travel as these words. */
+  | { readonly type: "float"; readonly value: number | "NaN" | "Infinity" | "-Infinity" | "-0" }
   | { readonly type: "string"; readonly value: string }
   | { readonly type: "boolean"; readonly value: boolean }
   /** RFC 3339 in UTC. */

@@ -1,0 +1,28 @@
+// The door: values in the forms in which they leave the process — JSON and text for people, msgpack for
+// structs, Parquet for tables.
+import type { JsonSchema } from "../core/value.ts";
+import { pack, unpack } from "./msgpack.ts";
+import { jsonFromPacked, packedFromJson } from "./struct-json.ts";
+
+export { literalFromJson, literalToJson, typeText } from "./literal-json.ts";
+export { jsonFromText, literalFromText, literalToText } from "./literal-text.ts";
+export { firstThatFits, inside, mismatch, shown } from "./mismatch.ts";
+export {
+  isRecord,
+  maxDepth,
+  type Packed,
+  type PackedRecord,
+  pack,
+  type Tag,
+  type Tagged,
+  tag,
+  tagOf,
+  unpack,
+} from "./msgpack.ts";
+export { datetimeFromText, durationFromText, durationText } from "./time-text.ts";
+
+/** The bytes of a struct of that schema (null: any). `where` names it for errors. */
+export const packJson = (schema: JsonSchema | null, json: unknown, where: string): Uint8Array =>
+  pack(packedFromJson(schema, json, where));
+
+export const unpackJson = (bytes: Uint8Array): unknown => jsonFromPacked(unpack(bytes));
