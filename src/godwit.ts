@@ -1,8 +1,21 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
-import type { Control } from "./control/control.ts";
+import { openFileBlobs } from "./blob/files.ts";
+import { type Control, openControl } from "./control/control.ts";
+import type { Clock } from "./core/clock.ts";
+import { GodwitError } from "./core/error.ts";
+import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
+import { Engine } from "./engine/engine.ts";
+import { workerPool } from "./executor/pool.ts";
+import { processExecutor } from "./executor/process.ts";
+import { openLogs } from "./logs/logs.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
 export type GodwitConfig = {
@@ -17,11 +30,16 @@ export type Godwit = {
   readonly control: Control;
   readonly store: Store;
   readonly blobs: BlobStore;
-  /** Moves this run forward from here, until it has ended. Starts the workers when first called. */
-  serve(run: number): Promise<void>;
+  /** Starts a worker now, so that it is there when the code is bundled. A hint. */
+  warm(): void;
+  /**
+   * Takes the run over and moves it forward until it has ended. Rejects with `already_exists` if a live
+   * process serves it, and with `canceled` when this Godwit is closed first.
+   */
+  serve(run: number): Promise<Run>;
   /** Whether a live engine, here or elsewhere, serves the run. */
   isServed(run: number): Promise<boolean>;
-  /** Stores a bundle's files; loads it in a worker and says what tasks it has. Throws what is wrong with the user's code. */
+  /** Loads a stored bundle in a worker and says what tasks it has. Throws what is wrong with the user's code. */
   describe(bundle: string, projectDir: string): Promise<Manifest>;
   /** What the task's own schema says against these inputs; empty if nothing. */
   check(bundle: string, projectDir: string, task: string, inputs: Literals): Promise<readonly string[]>;
@@ -29,4 +47,68 @@ export type Godwit = {
   close(): Promise<void>;
 };
 
-export type OpenGodwit = (config: GodwitConfig) => Promise<Godwit>;
+export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
+  const { dataDir, workers = availableParallelism() } = config;
+  await makeDataDir(dataDir);
+  const store = await openSqliteStore({ path: join(dataDir, "godwit.db") });
+  const blobs = await openFileBlobs(join(dataDir, "blobs"));
+  const logs = openLogs(join(dataDir, "logs"));
+  let engine: Promise<Engine> | null = null;
+  const control = openControl({
+    store,
+    blobs,
+    logs,
+    nowMs: Date.now,
+    randomBytes,
+    onAbort: () => void engine?.then((started) => started.reconcile()),
+  });
+  const pool = workerPool({ dataDir, workers, calls: control, logs });
+  const shell = processExecutor({ blobs, logs, slots: workers, tmpDir: join(dataDir, "tmp") });
+  const startEngine = async (): Promise<Engine> => {
+    const id = randomBytes(8).toString("hex");
+    await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
+    return new Engine({ id, store, blobs, executors: [pool, shell], clock: systemClock });
+  };
+  return {
+    control,
+    store,
+    blobs,
+    warm: () => pool.warm(),
+    serve: async (run) => {
+      engine ??= startEngine();
+      return (await engine).serve(run);
+    },
+    isServed: async (run) => {
+      const [row] = await store.runsById([run]);
+      return row?.owner != null && (await store.engines()).some(({ id, isLive }) => isLive && id === row.owner);
+    },
+    describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
+    check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
+    close: async () => {
+      if (engine === null) await Promise.all([pool.close(), shell.close()]);
+      else await (await engine).close();
+      await logs.close();
+      await store.close();
+    },
+  };
+}
+
+const systemClock: Clock = {
+  nowMs: Date.now,
+  at: (atMs, callback) => {
+    // A timer of Node's holds 31 bits of milliseconds; whoever is called early looks and waits again.
+    const timer = setTimeout(callback, Math.min(Math.max(0, atMs - Date.now()), 2 ** 31 - 1));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    if ((await mkdir(dataDir, { recursive: true, mode: 0o700 })) === undefined) return;
+    // Nobody means to commit it.
+    await writeFile(join(dataDir, ".gitignore"), "*\n");
+  } catch (error) {
+    throw new GodwitError("failed_precondition", `The data directory ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data-dir.`, { cause: error });
+  }
+}

@@ -94,6 +94,11 @@ export class Engine {
     return serving.promise;
   }
 
+  /** Whether it sleeps: nothing will happen until something from outside does. */
+  get isIdle(): boolean {
+    return !this.#isLooping && !this.#isStale;
+  }
+
   /** Look again, soon. */
   wake(): void {
     this.#isStale = true;

@@ -7,10 +7,16 @@ export type Tasks = ReadonlyMap<string, Definition>;
 
 let loading: Map<string, Definition> | null = null;
 let lastLoad: Promise<unknown> = Promise.resolve();
+/** Defined in this process without a bundle: by a unit test, or a script. */
+const unbundled = new Map<string, Definition>();
 
-/** Called by every definition; does nothing when no bundle is being loaded. */
+/** Called by every definition. */
 export function register(definition: Definition): void {
-  if (loading === null) return;
+  if (loading === null) {
+    // Test files may define tasks of one name one after the other: the last is the one in force.
+    unbundled.set(definition.fullName, definition);
+    return;
+  }
   const other = loading.get(definition.fullName);
   if (other !== undefined) {
     throw new GodwitError(
@@ -20,6 +26,9 @@ export function register(definition: Definition): void {
   }
   loading.set(definition.fullName, definition);
 }
+
+/** Tasks of this process that came from no bundle: what the engine of "godwit/testing" runs. */
+export const unbundledTasks = (): Tasks => unbundled;
 
 /** The tasks that are defined while `load` runs. One load at a time: modules do not say for whom they are evaluated. */
 export function collectTasks(load: () => Promise<unknown>): Promise<Tasks> {

@@ -1,0 +1,212 @@
+// The engine of "godwit/testing": the real core, store, control and engine over an in-memory database,
+// with attempts in this process.
+//
+// R1  While a run's end is awaited and nothing is active, time jumps to the next moment that somebody
+//     waits for. So retries and timeouts take no real time, and a run that can never end says so.
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromPayload } from "../blob/payload.ts";
+import { type Action, isSuccess, isTerminal } from "../core/action.ts";
+import { GodwitError } from "../core/error.ts";
+import type { LogLine } from "../core/messages.ts";
+import { rootName } from "../core/names.ts";
+import type { Manifest } from "../core/task.ts";
+import { type Control, type Scope, openControl } from "../control/control.ts";
+import { Engine } from "../engine/engine.ts";
+import { processExecutor } from "../executor/process.ts";
+import type { Context } from "../sdk/context.ts";
+import { TaskError } from "../sdk/errors.ts";
+import type { Duration } from "../sdk/quantities.ts";
+import { type Tasks, unbundledTasks } from "../sdk/registry.ts";
+import type { InferInput, InferOutput, Schema } from "../sdk/schema.ts";
+import type { Definition, Task } from "../sdk/task.ts";
+import { openSqliteStore } from "../store/sqlite.ts";
+import type { Store } from "../store/store.ts";
+import { FakeClock } from "./clock.ts";
+import { LocalExecutor } from "./local-executor.ts";
+import { memoryBlobs } from "./memory-blob.ts";
+
+export type TestGodwitOptions = {
+  /** Unix milliseconds at which the clock stands first. */
+  readonly startMs?: number;
+};
+
+export type TestRun<Out> = {
+  readonly name: string;
+  /** The outputs; rejects with the TaskError of the root. Time jumps as needed (R1). */
+  outputs(): Promise<Out>;
+  /** Every action of the run, in order of creation. */
+  actions(): Promise<readonly Action[]>;
+  /** Resolves when a condition of this name waits. */
+  waitsFor(condition: string): Promise<void>;
+  signal(condition: string, value: unknown): Promise<void>;
+  abort(reason?: string): Promise<void>;
+  /** Lines that an action printed through its context's log: by task or action name; default the root. */
+  log(action?: string): readonly string[];
+};
+
+export type TestGodwit = {
+  readonly clock: FakeClock;
+  readonly control: Control;
+  /** Starts a run. `recover`: reuse what succeeded in that run. */
+  run<I extends Schema | undefined, O extends Schema | undefined>(
+    task: Task<I, O>,
+    ...args: I extends Schema ? [input: InferInput<I>, options?: StartOptions] : [input?: undefined, options?: StartOptions]
+  ): Promise<TestRun<O extends Schema ? InferOutput<O> : undefined>>;
+  /** From now on, calls of the task run this instead. Inputs and outputs are still checked. */
+  mock<I extends Schema | undefined, O extends Schema | undefined>(
+    task: Task<I, O>,
+    replacement: (
+      input: I extends Schema ? InferOutput<I> : undefined,
+      context: Context,
+    ) => (O extends Schema ? InferInput<O> : unknown) | Promise<O extends Schema ? InferInput<O> : unknown>,
+  ): void;
+  /** Moves the clock; callbacks that are due fire at once. */
+  advance(duration: Duration): void;
+  close(): Promise<void>;
+};
+
+export type StartOptions = { readonly name?: string; readonly recover?: string; readonly overwriteCache?: boolean };
+
+const scope: Scope = { project: "default", domain: "development", caller: "test" };
+
+export async function testGodwit(options: TestGodwitOptions = {}): Promise<TestGodwit> {
+  const clock = new FakeClock(options.startMs);
+  const store = await openSqliteStore({ path: ":memory:" });
+  const blobs = memoryBlobs();
+  const lines = new Map<string, string[]>();
+  const logs = {
+    append: ({ run, action }: { readonly run: number; readonly action: string }, more: readonly LogLine[]) => {
+      const key = `${run}/${action}`;
+      lines.set(key, [...(lines.get(key) ?? []), ...more.map(({ text }) => text)]);
+    },
+    read: async function* (): AsyncIterable<LogLine> {},
+  };
+  const mocks = new Map<string, Definition["run"]>();
+  const tasks = (): Tasks => mocked(unbundledTasks(), mocks);
+  let engine: Engine | null = null;
+  const control = openControl({ store, blobs, logs, nowMs: () => clock.nowMs(), randomBytes, onAbort: () => engine?.reconcile() });
+  const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
+  const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks });
+  const shell = processExecutor({ blobs, logs, slots: 4, tmpDir });
+  const id = `test-${randomBytes(4).toString("hex")}`;
+  await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
+  engine = new Engine({ id, store, blobs, executors: [local, shell], clock });
+  const isIdle = (): boolean => local.activeCount() === 0 && shell.running().length === 0;
+  const parts: Parts = { clock, control, store, engine, lines, isIdle, blobs };
+
+  return {
+    clock,
+    control,
+    run: async (task, ...args) => {
+      const [input, start = {}] = args as [unknown?, StartOptions?];
+      return startRun(parts, task as Task, input, start) as never;
+    },
+    mock: (task, replacement) => {
+      mocks.set(task.fullName, replacement as Definition["run"]);
+    },
+    advance: (duration) => clock.advance(duration),
+    close: async () => {
+      await engine?.close();
+      await store.close();
+      await rm(tmpDir, { recursive: true, force: true });
+    },
+  };
+}
+
+type Parts = {
+  readonly clock: FakeClock;
+  readonly control: Control;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly blobs: ReturnType<typeof memoryBlobs>;
+  readonly lines: ReadonlyMap<string, readonly string[]>;
+  readonly isIdle: () => boolean;
+};
+
+function mocked(tasks: Tasks, mocks: ReadonlyMap<string, Definition["run"]>): Tasks {
+  return new Map([...tasks].map(([name, definition]) => [name, mocks.has(name) ? { ...definition, run: mocks.get(name) ?? null } : definition]));
+}
+
+/** The code in a test's process does not change under it, so cached tasks have a key. */
+const manifest = (): Manifest => ({
+  bundle: "test",
+  entry: "test",
+  tasks: [...unbundledTasks().values()].map((definition) => ({ ...definition.spec(), code: { type: "known", modules: {}, packages: {} } })),
+});
+
+async function startRun(parts: Parts, task: Task, input: unknown, start: StartOptions): Promise<TestRun<unknown>> {
+  const { control, blobs } = parts;
+  const inputs = await task.definition.input.encode(input ?? {}, blobs);
+  const { run } = await control.createRun(scope, {
+    name: start.name ?? null,
+    manifest: manifest(),
+    task: task.fullName,
+    inputs,
+    source: { file: "test", projectDir: process.cwd() },
+    overwriteCache: start.overwriteCache ?? false,
+    recovers: start.recover ?? null,
+  });
+  const served = parts.engine.serve(run.id);
+  served.catch(() => undefined);
+  const actions = async (): Promise<readonly Action[]> => (await control.listActions(scope, run.name, { limit: 1_000, token: null })).items;
+  return {
+    name: run.name,
+    actions,
+    outputs: async () => {
+      await ended(parts, run.name, served);
+      const [root] = await parts.store.actions([{ run: run.id, name: rootName }]);
+      if (root?.outputs != null && isSuccess(root.phase)) return task.definition.output.decode(await fromPayload(root.outputs, blobs), blobs);
+      if (root?.error == null) throw new GodwitError("internal", `The run ${run.name} ended without an error.`);
+      throw new TaskError({ task: task.fullName, action: rootName, attempt: root.attempt }, root.error);
+    },
+    waitsFor: (condition) =>
+      until(parts, run.id, async () => (await actions()).some(({ type, label, phase }) => type === "condition" && label === condition && phase === "paused")),
+    signal: async (condition, value) => {
+      await control.signal(scope, run.name, condition, value);
+    },
+    abort: async (reason = "aborted by the test") => {
+      await control.abortRun(scope, run.name, reason);
+    },
+    log: (wanted = rootName) => parts.lines.get(`${run.id}/${wanted}`) ?? [],
+  };
+}
+
+/** R1. */
+async function ended(parts: Parts, name: string, served: Promise<unknown>): Promise<void> {
+  let isEnded = false;
+  served.then(
+    () => (isEnded = true),
+    () => (isEnded = true),
+  );
+  while (!isEnded) {
+    await quiet(parts);
+    const run = await parts.control.getRun(scope, name);
+    if (isTerminal(run.phase)) break;
+    const alarmMs = parts.clock.nextAlarmMs();
+    if (!parts.isIdle()) await oneTurn();
+    else if (alarmMs !== null) parts.clock.advanceTo(alarmMs);
+    else if ((run.counts.paused ?? 0) > 0) {
+      throw new GodwitError("failed_precondition", `The run ${name} waits for a signal, which nobody will send while its outputs are awaited. Signal it first.`);
+    } else await oneTurn();
+  }
+  await served;
+}
+
+async function until(parts: Parts, run: number, holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) {
+    const [row] = await parts.store.runsById([run]);
+    if (row !== undefined && isTerminal(row.phase)) throw new GodwitError("failed_precondition", `The run ${row.name} ended as ${row.phase} before that.`);
+    await oneTurn();
+  }
+}
+
+const oneTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Until the engine has nothing more to do by itself. */
+async function quiet({ engine, isIdle }: Parts): Promise<void> {
+  do await oneTurn();
+  while (!engine.isIdle && isIdle());
+}

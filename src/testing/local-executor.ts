@@ -1,0 +1,101 @@
+// Runs attempts of TypeScript tasks in this very process: for tests, where tasks may be mocked.
+import type { BlobStore } from "../blob/blob.ts";
+import { type AttemptId, type AttemptRef, type Launch, type LogLine, type Outcome, type TaskCalls, attemptId } from "../core/messages.ts";
+import type { TaskSpec } from "../core/task.ts";
+import type { Executor, LogSink } from "../executor/executor.ts";
+import { actionError } from "../sdk/errors.ts";
+import type { Tasks } from "../sdk/registry.ts";
+import { runAttempt } from "../worker/attempt.ts";
+
+export type LocalExecutorOptions = {
+  readonly calls: TaskCalls;
+  readonly blobs: BlobStore;
+  readonly logs: LogSink;
+  readonly nowMs: () => number;
+  readonly tasks: () => Tasks;
+};
+
+/** Attempts that are active at once; those that wait for calls do not count. */
+const places = 16;
+
+type Running = { readonly launch: Launch; readonly stopping: AbortController; isWaiting: boolean };
+
+export class LocalExecutor implements Executor {
+  readonly #options: LocalExecutorOptions;
+  readonly #running = new Map<AttemptId, Running>();
+  #outcomes: Outcome[] = [];
+  #wake: () => void = () => undefined;
+
+  constructor(options: LocalExecutorOptions) {
+    this.#options = options;
+  }
+
+  accepts({ spec }: { readonly spec: TaskSpec }): boolean {
+    return spec.target.type === "typescript";
+  }
+
+  free(): number {
+    return places - this.activeCount();
+  }
+
+  /** Attempts that do something of their own right now. */
+  activeCount(): number {
+    return [...this.#running.values()].filter(({ isWaiting }) => !isWaiting).length;
+  }
+
+  ensureLaunched(launches: readonly Launch[]): void {
+    for (const launch of launches) if (!this.#running.has(attemptId(launch))) this.#start(launch);
+  }
+
+  takeOutcomes(limit: number): readonly Outcome[] {
+    return this.#outcomes.splice(0, limit);
+  }
+
+  running(): readonly AttemptRef[] {
+    return [...this.#running.values()].map(({ launch: { run, action, attempt } }) => ({ run, action, attempt }));
+  }
+
+  stop(attempts: readonly AttemptRef[], reason: string): void {
+    for (const attempt of attempts) {
+      const id = attemptId(attempt);
+      this.#running.get(id)?.stopping.abort(new DOMException(reason, "AbortError"));
+      this.#running.delete(id);
+    }
+    this.#wake();
+  }
+
+  start(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  close(): Promise<void> {
+    this.stop(this.running(), "the test's engine was closed");
+    return Promise.resolve();
+  }
+
+  #start(launch: Launch): void {
+    const id = attemptId(launch);
+    const running: Running = { launch, stopping: new AbortController(), isWaiting: false };
+    this.#running.set(id, running);
+    const { calls, blobs, logs, nowMs, tasks } = this.#options;
+    const host = {
+      calls,
+      blobs,
+      nowMs,
+      load: () => Promise.resolve(tasks()),
+      log: (line: LogLine) => logs.append(launch, [line]),
+      onWaiting: (isWaiting: boolean) => {
+        running.isWaiting = isWaiting;
+        this.#wake();
+      },
+    };
+    runAttempt(launch, host, running.stopping.signal)
+      .catch((thrown: unknown): Outcome => ({ run: launch.run, action: launch.action, attempt: launch.attempt, result: { type: "failed", error: actionError(thrown) } }))
+      .then((outcome) => {
+        if (this.#running.get(id) !== running) return;
+        this.#running.delete(id);
+        this.#outcomes.push(outcome);
+        this.#wake();
+      });
+  }
+}
