@@ -4,9 +4,12 @@
 // R1  A commit is all or nothing, and durable (fsynced) before its promise resolves. Commits that wait
 //     at the same time share one transaction and one sync; one that is refused does not disturb others.
 // R2  An update names the revision it was decided on. If the row has moved on, the whole commit is
-//     refused with "conflict", and the caller reads again and decides again.
+//     refused with "conflict", and the caller reads again and decides again. One commit updates a
+//     row at most once: nobody can know the revision of what it has just written.
 // R3  Revisions count up per run, in the order of commits. Each row carries that of its last change, so
-//     "rows after revision N" misses nothing. What changed twice is seen once.
+//     "rows after revision N" misses nothing. What changed twice is seen once. The counter is the
+//     run's, but a run's own row has the revision of its own last change: a commit that only changes
+//     actions does not refuse an update of the run.
 // R4  Counts per run and per parent are kept in the commit that changes them, never counted.
 // R5  Every read has a limit, and an index behind it: no operation scans a run.
 // R6  An engine that is registered is live until it closes or its process ends, however it ends.
@@ -21,7 +24,7 @@ export type Change =
   | { readonly type: "insertRun"; readonly run: Run }
   /** Compares `run.revision` (R2). */
   | { readonly type: "updateRun"; readonly run: Run }
-  /** Refused with "exists". */
+  /** Refused with "exists". The run and the parent must be there or come earlier; else the commit rejects. */
   | { readonly type: "insertAction"; readonly action: Action }
   /** Compares `action.revision` (R2). */
   | { readonly type: "updateAction"; readonly action: Action }
@@ -71,7 +74,7 @@ export type ActionFilter = {
   readonly parent?: string;
   readonly phases?: readonly Phase[];
   readonly type?: ActionType;
-  /** In order of creation within the run; actions after this one. */
+  /** In order of creation within the run (in order of insertion if created at one time); actions after this one. */
   readonly after?: { readonly createdAtMs: number; readonly name: string };
 };
 
@@ -85,10 +88,18 @@ export type ChangesQuery = {
 
 export type CacheFilter = { readonly project: string; readonly domain: string; readonly task?: string };
 
-export type EngineRecord = { readonly id: string; readonly pid: number; readonly host: string; readonly startedAtMs: number };
+export type EngineRecord = {
+  readonly id: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly startedAtMs: number;
+};
 
 export interface Store {
-  /** R1, R2. Rejects only when the database itself fails (disk full: `resource_exhausted`). */
+  /**
+   * R1, R2. Rejects when the database itself fails, and with `resource_exhausted` when the disk is full
+   * or too much waits to be committed.
+   */
   commit(changes: readonly Change[]): Promise<CommitResult>;
 
   run(project: string, domain: string, name: string): Promise<Run | null>;
@@ -106,7 +117,7 @@ export interface Store {
   changedActions(query: ChangesQuery): Promise<readonly Action[]>;
   attempts(key: ActionKey): Promise<readonly AttemptRecord[]>;
 
-  /** Queued and ready by now, of these runs: deepest first, then oldest. */
+  /** Queued and ready by now, of these runs: deepest first, then those that have been ready longest. */
   claimable(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
   /** Actions of these runs whose `dueAtMs` has come. */
   due(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
@@ -144,8 +155,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What one read may ask for, in rows or keys; more is refused with `invalid_argument` (R5). */
+export const maxRowsPerRead = 10_000;
+
 /** How a payload is kept in one column: JSON text begins with "{", a blob's digest with "#". */
-export const payloadText = (payload: Payload): string => (payload.type === "inline" ? payload.text : `#${payload.digest}`);
+export const payloadText = (payload: Payload): string =>
+  payload.type === "inline" ? payload.text : `#${payload.digest}`;
 
 export const payloadOf = (text: string): Payload =>
   text.startsWith("#") ? { type: "blob", digest: text.slice(1) } : { type: "inline", text };

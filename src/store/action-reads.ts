@@ -1,0 +1,173 @@
+// Reads of actions, each through an index (store.ts R5).
+import { type Action, type ActionKey, phases as allPhases, isTerminal } from "../core/action.ts";
+import type { PhaseCounts } from "../core/run.ts";
+import type { Connection } from "./connection.ts";
+import { keysOf, mergeKeys, type OrderKey } from "./merge.ts";
+import { digestColumn, phaseCodes, phaseOf, type SqlValue, typeCodes } from "./sql.ts";
+import type { ActionFilter, ChangesQuery } from "./store.ts";
+import { actionOf, selectActions, selectActionsFrom } from "./tables.ts";
+
+const actionById = `${selectActions} where a.id = ?`;
+const actionByName = `${selectActions} where a.run = ? and a.name = ?`;
+const idByName = "select id from action where run = ? and name = ?";
+
+// Before the first row of any order.
+const beforeAll: OrderKey = [Number.MIN_SAFE_INTEGER, 0];
+
+export const actionId = (connection: Connection, run: number, name: string): number | null =>
+  connection.number(idByName, run, name);
+
+export function actions(connection: Connection, keys: readonly ActionKey[]): readonly Action[] {
+  return connection.reading(() => keys.flatMap(({ run, name }) => found(connection, actionByName, run, name)));
+}
+
+const found = (connection: Connection, sql: string, ...values: readonly SqlValue[]): readonly Action[] =>
+  connection.all(sql, ...values).map(actionOf);
+
+/** Rows by the id that ends each key, in the order of the keys. */
+const byKeys = (connection: Connection, keys: readonly OrderKey[]): readonly Action[] =>
+  keys.flatMap((key) => found(connection, actionById, key[key.length - 1] as number));
+
+export function counts(connection: Connection, run: number, parent: string | undefined): PhaseCounts {
+  return connection.reading(() => {
+    const parentId = parent === undefined ? 0 : actionId(connection, run, parent);
+    if (parentId === null) return {};
+    const rows = connection.all(
+      "select phase, n from phase_count where run = ? and parent = ? and n > 0",
+      run,
+      parentId,
+    );
+    return Object.fromEntries(rows.map(([phase, n]) => [phaseOf(phase), n as number]));
+  });
+}
+
+const listOfRun = `select created_at_ms, id from action where run = ? and type = ? and phase = ?
+  and (created_at_ms, id) > (?, ?) order by created_at_ms, id limit ?`;
+const listOfParent = listOfRun.replace("run = ?", "parent = ?");
+
+/** One ordered list per type and phase, merged: any filter reads only what it returns. */
+export function listActions(connection: Connection, filter: ActionFilter, limit: number): readonly Action[] {
+  return connection.reading(() => {
+    const parentId = filter.parent === undefined ? null : actionId(connection, filter.run, filter.parent);
+    if (filter.parent !== undefined && parentId === null) return [];
+    const sql = parentId === null ? listOfRun : listOfParent;
+    const start = listStart(connection, filter);
+    const types = filter.type === undefined ? Object.values(typeCodes) : [typeCodes[filter.type]];
+    const phases = new Set(filter.phases ?? allPhases);
+    const lists = types.flatMap((type) =>
+      [...phases].map((phase) =>
+        keysOf((after, count) => {
+          const [createdAtMs, id] = (after ?? start) as [number, number];
+          const values = [parentId ?? filter.run, type, phaseCodes[phase], createdAtMs, id, count];
+          return connection.all(sql, ...values) as readonly OrderKey[];
+        }),
+      ),
+    );
+    return byKeys(connection, mergeKeys(lists, limit));
+  });
+}
+
+// A cursor whose action is unknown goes on behind all that were created at its time.
+function listStart(connection: Connection, { run, after }: ActionFilter): OrderKey {
+  if (after === undefined) return beforeAll;
+  return [after.createdAtMs, actionId(connection, run, after.name) ?? Number.MAX_SAFE_INTEGER];
+}
+
+const changesOfRun = `${selectActions} where a.run = ? and a.revision > ? order by a.revision limit ?`;
+const changesOfParent = `${selectActions} where a.parent = ? and a.revision > ? order by a.revision limit ?`;
+
+export function changedActions(connection: Connection, query: ChangesQuery): readonly Action[] {
+  if (query.parent === undefined) return found(connection, changesOfRun, query.run, query.afterRevision, query.limit);
+  const parentId = actionId(connection, query.run, query.parent);
+  return parentId === null ? [] : found(connection, changesOfParent, parentId, query.afterRevision, query.limit);
+}
+
+const deepest = "select max(depth) from action where run = ? and phase = 0";
+const nextDeepest = "select max(depth) from action where run = ? and phase = 0 and depth < ?";
+const readyAtDepth = `select -depth, ready_at_ms, id from action where run = ? and phase = 0 and depth = ?
+  and ready_at_ms <= ? and (ready_at_ms, id) > (?, ?) order by ready_at_ms, id limit ?`;
+
+export function claimable(
+  connection: Connection,
+  runs: readonly number[],
+  nowMs: number,
+  limit: number,
+): readonly Action[] {
+  return connection.reading(() => {
+    const lists = [...new Set(runs)].map((run) => readyOf(connection, run, nowMs));
+    return byKeys(connection, mergeKeys(lists, limit));
+  });
+}
+
+function* readyOf(connection: Connection, run: number, nowMs: number): Generator<OrderKey> {
+  let depth = connection.number(deepest, run);
+  while (depth !== null) {
+    const level = depth;
+    yield* keysOf((after, count) => {
+      const [readyAtMs, id] = (after?.slice(1) ?? beforeAll) as [number, number];
+      return connection.all(readyAtDepth, run, level, nowMs, readyAtMs, id, count) as readonly OrderKey[];
+    });
+    depth = connection.number(nextDeepest, run, level);
+  }
+}
+
+// `cross join` keeps the order of the loops: from the few runs to their rows.
+const ofRuns = (condition: string): string =>
+  `${selectActionsFrom("json_each(?) wanted cross join action a")} where a.run = wanted.value and ${condition} limit ?`;
+const dueOfRuns = ofRuns("a.due_at_ms <= ?");
+const leasedOfRuns = ofRuns("a.owner = ?");
+
+export const due = (connection: Connection, runs: readonly number[], nowMs: number, limit: number): readonly Action[] =>
+  found(connection, dueOfRuns, JSON.stringify(runs), nowMs, limit);
+
+export const leased = (
+  connection: Connection,
+  runs: readonly number[],
+  owner: string,
+  limit: number,
+): readonly Action[] => found(connection, leasedOfRuns, JSON.stringify(runs), owner, limit);
+
+const nextReady = `with recursive level (run, depth) as (
+    select value, (select max(depth) from action where run = value and phase = 0) from json_each(?)
+    union all
+    select run, (select max(depth) from action where run = level.run and phase = 0 and depth < level.depth)
+      from level where depth is not null
+  )
+  select min((select min(ready_at_ms) from action
+    where run = level.run and phase = 0 and depth = level.depth and ready_at_ms > ?)) from level where depth is not null`;
+
+const nextDue = `select min((select min(due_at_ms) from action where run = wanted.value and due_at_ms > ?))
+  from json_each(?) wanted`;
+
+export function nextMomentMs(connection: Connection, runs: readonly number[], nowMs: number): number | null {
+  return connection.reading(() => {
+    const wanted = JSON.stringify(runs);
+    const readyAtMs = connection.number(nextReady, wanted, nowMs);
+    const dueAtMs = connection.number(nextDue, nowMs, wanted);
+    return readyAtMs === null || dueAtMs === null ? (readyAtMs ?? dueAtMs) : Math.min(readyAtMs, dueAtMs);
+  });
+}
+
+const waitingForKey = `select created_at_ms, id from action where cache_key = ? and phase = 1
+  and (created_at_ms, id) > (?, ?) order by created_at_ms, id limit ?`;
+
+export function waiting(connection: Connection, cacheKeys: readonly string[], limit: number): readonly Action[] {
+  return connection.reading(() => {
+    const lists = [...new Set(cacheKeys)].map((key) =>
+      keysOf((after, count) => {
+        const [createdAtMs, id] = (after ?? beforeAll) as [number, number];
+        return connection.all(waitingForKey, digestColumn(key), createdAtMs, id, count) as readonly OrderKey[];
+      }),
+    );
+    return byKeys(connection, mergeKeys(lists, limit));
+  });
+}
+
+const activeCodes = allPhases.filter((phase) => !isTerminal(phase)).map((phase) => phaseCodes[phase]);
+const activeOfParent = `${selectActions} where a.parent = ?
+  and a.type in (${Object.values(typeCodes).join(", ")}) and a.phase in (${activeCodes.join(", ")}) limit ?`;
+
+export function activeChildren(connection: Connection, parent: ActionKey, limit: number): readonly Action[] {
+  const parentId = actionId(connection, parent.run, parent.name);
+  return parentId === null ? [] : found(connection, activeOfParent, parentId, limit);
+}

@@ -1,0 +1,57 @@
+// Tells listeners that something was committed: by this process at once, by another soon after.
+import type { Connection } from "./connection.ts";
+import { memoryPath } from "./connection.ts";
+
+export type ChangeListener = (runs: ReadonlySet<number> | null) => void;
+
+// How often to look whether another process has committed. One look reads a word of shared memory.
+const pollMs = 100;
+
+export class ChangeFeed {
+  readonly #connection: Connection;
+  readonly #listeners = new Set<ChangeListener>();
+  #timer: NodeJS.Timeout | null = null;
+  #dataVersion: number | null = null;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  listen(listener: ChangeListener): () => void {
+    // A listener of its own, so that one function may listen twice and stop once.
+    const own: ChangeListener = (runs) => listener(runs);
+    this.#listeners.add(own);
+    this.#start();
+    return () => {
+      this.#listeners.delete(own);
+      if (this.#listeners.size === 0) this.close();
+    };
+  }
+
+  tell(runs: ReadonlySet<number> | null): void {
+    for (const listener of [...this.#listeners]) listener(runs);
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #start(): void {
+    if (this.#timer !== null || this.#connection.path === memoryPath) return;
+    this.#dataVersion = this.#readDataVersion();
+    this.#timer = setInterval(() => this.#look(), pollMs).unref();
+  }
+
+  #look(): void {
+    const version = this.#readDataVersion();
+    if (version === this.#dataVersion) return;
+    this.#dataVersion = version;
+    this.tell(null);
+  }
+
+  /** Changes when another connection has committed, and not when this one has. */
+  #readDataVersion(): number | null {
+    return this.#connection.number("pragma data_version");
+  }
+}

@@ -1,0 +1,162 @@
+// Group commit: sets of changes that wait at the same time share one transaction and one sync
+// (store.ts R1). A set waits until the events of this turn of the loop have been seen, so that what
+// they commit goes along; while one transaction syncs, the next one gathers.
+import { GodwitError } from "../core/error.ts";
+import { Transaction } from "./commits.ts";
+import type { Connection } from "./connection.ts";
+import type { Change, CommitResult } from "./store.ts";
+
+/** Changes in one transaction, unless a single set has more. Some 100 ms, in which others wait. */
+export const maxChangesPerTransaction = 10_000;
+
+/** Changes in one set. */
+export const maxChangesPerCommit = 50_000;
+
+/** Changes that wait. Above it callers are told to slow down. */
+export const maxPendingChanges = 200_000;
+
+type PendingSet = {
+  readonly changes: readonly Change[];
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+export class CommitQueue {
+  readonly #connection: Connection;
+  readonly #onCommitted: (runs: ReadonlySet<number>) => void;
+  #pending: PendingSet[] = [];
+  #pendingChanges = 0;
+  #isScheduled = false;
+
+  constructor(connection: Connection, onCommitted: (runs: ReadonlySet<number>) => void) {
+    this.#connection = connection;
+    this.#onCommitted = onCommitted;
+  }
+
+  commit(changes: readonly Change[]): Promise<CommitResult> {
+    if (changes.length > maxChangesPerCommit) {
+      const message = `A commit of ${changes.length} changes is too large: send at most ${maxChangesPerCommit} at a time.`;
+      return Promise.reject(new GodwitError("invalid_argument", message));
+    }
+    if (this.#pendingChanges + changes.length > maxPendingChanges) {
+      const message = `${this.#pendingChanges} changes wait to be committed, which is all the store holds. Try again when some have been.`;
+      return Promise.reject(new GodwitError("resource_exhausted", message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ changes, resolve, reject });
+      this.#pendingChanges += changes.length;
+      this.#schedule();
+    });
+  }
+
+  /** Commits all that waits. */
+  drain(): void {
+    while (this.#pending.length > 0) this.#commitNext();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (this.#pending.length === 0) return;
+      this.#commitNext();
+      if (this.#pending.length > 0) this.#schedule();
+    });
+  }
+
+  #commitNext(): void {
+    const sets = this.#take();
+    try {
+      this.#commitTogether(sets);
+    } catch (error) {
+      // One set may be to blame: each for itself, so that it alone fails.
+      if (sets.length > 1 && isOfOneSet(error)) for (const set of sets) this.#commitAlone(set);
+      else for (const set of sets) set.reject(error);
+    }
+  }
+
+  #take(): readonly PendingSet[] {
+    let changes = 0;
+    let end = 0;
+    while (end < this.#pending.length) {
+      const size = (this.#pending[end] as PendingSet).changes.length;
+      if (end > 0 && changes + size > maxChangesPerTransaction) break;
+      changes += size;
+      end++;
+    }
+    this.#pendingChanges -= changes;
+    return this.#pending.splice(0, end);
+  }
+
+  #commitAlone(set: PendingSet): void {
+    try {
+      this.#commitTogether([set]);
+    } catch (error) {
+      set.reject(error);
+    }
+  }
+
+  /** Answers the sets after the sync, and throws, with none answered, if the transaction as a whole failed. */
+  #commitTogether(sets: readonly PendingSet[]): void {
+    const answers: (() => void)[] = [];
+    const runs = new Set<number>();
+    this.#connection.writing(() => {
+      const transaction = new Transaction(this.#connection);
+      for (const set of sets) {
+        answers.push(applySet(transaction, set, runs));
+      }
+      transaction.finish();
+    });
+    for (const answer of answers) answer();
+    if (runs.size > 0) this.#onCommitted(runs);
+  }
+}
+
+function applySet(transaction: Transaction, set: PendingSet, runs: Set<number>): () => void {
+  let checked: ReturnType<Transaction["check"]>;
+  try {
+    checked = transaction.check(set.changes);
+  } catch (error) {
+    return () => set.reject(error);
+  }
+  if (checked.type === "refused") {
+    const { result } = checked;
+    return () => set.resolve(result);
+  }
+  for (const write of checked.writes) write();
+  for (const change of set.changes) {
+    const run = runOfChange(change);
+    if (run !== null) runs.add(run);
+  }
+  return () => set.resolve({ type: "committed" });
+}
+
+// A locked database would keep every set waiting for its full time, one after another.
+const isOfOneSet = (error: unknown): boolean => !(error instanceof GodwitError && error.code === "unavailable");
+
+function runOfChange(change: Change): number | null {
+  switch (change.type) {
+    case "insertRun":
+    case "updateRun":
+      return change.run.id;
+    case "insertAction":
+    case "updateAction":
+      return change.action.run;
+    case "insertAttempt":
+      return change.attempt.run;
+    case "putAttachment":
+      return change.attachment.run;
+    case "reserve":
+    case "release":
+      return change.reservation.run;
+    case "insertSweep":
+    case "deleteSweep":
+      return change.sweep.run;
+    case "expectAction":
+    case "putDocument":
+    case "putCacheEntry":
+    case "deleteCacheEntries":
+      return null;
+  }
+}

@@ -1,0 +1,238 @@
+// Applies sets of changes inside one database transaction.
+//
+// R1  A set is checked as a whole before any of it is written, so a refused set leaves nothing to undo
+//     and the sets before and after it are not disturbed.
+// R2  A set sees what sets before it in the transaction wrote, and its own changes in their order.
+// R3  Revisions and counts are gathered in memory and written once, when all sets have been applied.
+import type { Action, ActionKey, Phase } from "../core/action.ts";
+import type { Reservation } from "../core/cache.ts";
+import { assert, GodwitError } from "../core/error.ts";
+import type { Run } from "../core/run.ts";
+import { actionId } from "./action-reads.ts";
+import type { Connection } from "./connection.ts";
+import { digestColumn, phaseCodes, phaseOf, type SqlValue } from "./sql.ts";
+import type { Change, CommitResult } from "./store.ts";
+import * as tables from "./tables.ts";
+import { RunTotals } from "./totals.ts";
+
+/** What checking a change gives: the write it stands for, or why the set is refused. */
+type Checked = (() => void) | "conflict" | "exists";
+
+/** If any of the writes throws, the transaction has to be rolled back. */
+export type CheckedSet =
+  | { readonly type: "refused"; readonly result: CommitResult }
+  | { readonly type: "accepted"; readonly writes: readonly (() => void)[] };
+
+/** What a set has changed so far, as its later changes see it (R2). */
+type Overlay = {
+  readonly runs: Set<string | number>;
+  readonly actions: Map<string, { readonly phase: Phase; readonly attempt: number }>;
+  readonly reservations: Map<string, Reservation | null>;
+};
+
+export class Transaction {
+  readonly #connection: Connection;
+  readonly #totals: RunTotals;
+  // Bounded by the changes of one transaction.
+  readonly #actionIds = new Map<string, number>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#totals = new RunTotals(connection);
+  }
+
+  /** R1. Throws a GodwitError for a set that no caller may send. */
+  check(changes: readonly Change[]): CheckedSet {
+    const overlay: Overlay = { runs: new Set(), actions: new Map(), reservations: new Map() };
+    const writes: (() => void)[] = [];
+    for (const [at, change] of changes.entries()) {
+      const checked = this.#check(change, overlay);
+      if (typeof checked === "string") return { type: "refused", result: { type: checked, at } };
+      writes.push(checked);
+    }
+    return { type: "accepted", writes };
+  }
+
+  /** R3. */
+  finish(): void {
+    this.#totals.write();
+  }
+
+  #check(change: Change, overlay: Overlay): Checked {
+    switch (change.type) {
+      case "insertRun":
+        return this.#checkInsertRun(change.run, overlay);
+      case "updateRun":
+        return this.#checkUpdateRun(change.run, overlay);
+      case "insertAction":
+        return this.#checkInsertAction(change.action, overlay);
+      case "updateAction":
+        return this.#checkUpdateAction(change.action, overlay);
+      case "expectAction": {
+        const current = overlay.actions.get(keyText(change.key)) ?? this.#stored(change.key);
+        const isExpected = current?.phase === change.phase && current.attempt === change.attempt;
+        return isExpected ? () => {} : "conflict";
+      }
+      case "reserve":
+      case "release":
+        return this.#checkReservation(change, overlay);
+      case "insertAttempt":
+        this.#expectKnown(change.attempt, overlay);
+        return () => this.#run(tables.attemptInsert, ...tables.attemptRow(change.attempt, this.#idOf(change.attempt)));
+      case "putAttachment": {
+        const { attachment } = change;
+        this.#expectKnown(attachment, overlay);
+        return () => this.#run(tables.attachmentPut, ...tables.attachmentRow(attachment, this.#idOf(attachment)));
+      }
+      default:
+        return () => this.#put(change);
+    }
+  }
+
+  #checkInsertRun(run: Run, overlay: Overlay): Checked {
+    const name = JSON.stringify([run.project, run.domain, run.name]);
+    if (overlay.runs.has(run.id) || overlay.runs.has(name)) return "exists";
+    if (this.#connection.first("select 1 from run where id = ?", run.id) !== null) return "exists";
+    const byName = "select 1 from run where project = ? and domain = ? and name = ?";
+    if (this.#connection.first(byName, run.project, run.domain, run.name) !== null) return "exists";
+    overlay.runs.add(run.id).add(name);
+    return () => {
+      const revision = this.#totals.firstRevision(run.id);
+      this.#run(tables.runInsert, ...tables.runRow(run, revision), revision);
+    };
+  }
+
+  #checkUpdateRun(run: Run, overlay: Overlay): Checked {
+    // A row that this set has changed already has a revision that its caller cannot know.
+    if (overlay.runs.has(run.id)) return "conflict";
+    const revision = this.#connection.number("select revision from run where id = ?", run.id);
+    if (revision !== run.revision) return "conflict";
+    overlay.runs.add(run.id);
+    return () => {
+      const next = this.#totals.nextRevision(run.id);
+      this.#run(tables.runUpdate, ...tables.runRow(run, next).slice(1), next, run.id);
+    };
+  }
+
+  #checkInsertAction(action: Action, overlay: Overlay): Checked {
+    const key = keyText(action);
+    if (overlay.actions.has(key) || this.#stored(action) !== null) return "exists";
+    if (!overlay.runs.has(action.run) && !this.#totals.isKnown(action.run)) {
+      throw new GodwitError(
+        "failed_precondition",
+        `There is no run with id ${action.run} to add action ${action.name} to.`,
+      );
+    }
+    if (action.parent !== null) this.#expectKnown({ run: action.run, name: action.parent }, overlay);
+    overlay.actions.set(key, action);
+    return () => {
+      const parentId = action.parent === null ? null : this.#idOf({ run: action.run, name: action.parent });
+      const revision = this.#totals.nextRevision(action.run);
+      const values = [...tables.settledRow(action, parentId), ...tables.changingRow(action, revision)];
+      this.#actionIds.set(key, this.#run(tables.actionInsert, ...values));
+      this.#totals.count(action.run, parentId, phaseCodes[action.phase], 1);
+    };
+  }
+
+  #checkUpdateAction(action: Action, overlay: Overlay): Checked {
+    const key = keyText(action);
+    const stored = overlay.actions.has(key) ? null : this.#stored(action);
+    if (stored === null || stored.revision !== action.revision) return "conflict";
+    overlay.actions.set(key, action);
+    return () => {
+      const revision = this.#totals.nextRevision(action.run);
+      this.#run(tables.actionUpdate, ...tables.changingRow(action, revision), stored.id);
+      if (stored.phase === action.phase) return;
+      this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
+      this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
+    };
+  }
+
+  #checkReservation({ type, reservation }: Change & { type: "reserve" | "release" }, overlay: Overlay): Checked {
+    const { key, run, action } = reservation;
+    const planned = overlay.reservations.get(key);
+    const held = planned === undefined ? this.#reservation(key) : planned;
+    const isOwn = held?.run === run && held.action === action;
+    if (type === "release") {
+      if (!isOwn) return () => {};
+      overlay.reservations.set(key, null);
+      return () => this.#run("delete from reservation where cache_key = ?", digestColumn(key));
+    }
+    if (held !== null && !isOwn) return "exists";
+    overlay.reservations.set(key, reservation);
+    const insert =
+      "insert into reservation (cache_key, run, action) values (?, ?, ?) on conflict (cache_key) do nothing";
+    return () => this.#run(insert, digestColumn(key), run, action);
+  }
+
+  /** Changes that nothing can refuse. */
+  #put(change: Change): void {
+    switch (change.type) {
+      case "putDocument": {
+        const insert = "insert into document (digest, text) values (?, ?) on conflict (digest) do nothing";
+        this.#run(insert, digestColumn(change.digest), change.text);
+        return;
+      }
+      case "putCacheEntry":
+        this.#run(tables.cacheEntryPut, ...tables.cacheEntryRow(change.entry));
+        return;
+      case "deleteCacheEntries":
+        for (const key of change.keys) this.#run("delete from cache_entry where cache_key = ?", digestColumn(key));
+        return;
+      case "insertSweep":
+        this.#run(
+          "insert into sweep (run, name) values (?, ?) on conflict do nothing",
+          change.sweep.run,
+          change.sweep.name,
+        );
+        return;
+      case "deleteSweep":
+        this.#run("delete from sweep where run = ? and name = ?", change.sweep.run, change.sweep.name);
+        return;
+      default:
+        assert(false, `a change of type ${change.type} is checked before it is written`);
+    }
+  }
+
+  #run(sql: string, ...values: readonly SqlValue[]): number {
+    return this.#connection.run(sql, ...values);
+  }
+
+  #stored({ run, name }: ActionKey) {
+    const row = this.#connection.first(
+      "select id, revision, phase, attempt, parent from action where run = ? and name = ?",
+      run,
+      name,
+    );
+    if (row === null) return null;
+    const [id, revision, phase, attempt, parentId] = row as [number, number, number, number, number | null];
+    return { id, revision, phase: phaseOf(phase), attempt, parentId };
+  }
+
+  #reservation(key: string): Reservation | null {
+    const row = this.#connection.first(tables.selectReservation, digestColumn(key));
+    return row === null ? null : tables.reservationOf(row);
+  }
+
+  #expectKnown({ run, name }: ActionKey, overlay: Overlay): void {
+    if (overlay.actions.has(keyText({ run, name })) || this.#findId({ run, name }) !== null) return;
+    throw new GodwitError("failed_precondition", `The run with id ${run} has no action ${name} to add anything to.`);
+  }
+
+  #idOf(key: ActionKey): number {
+    const id = this.#findId(key);
+    assert(id !== null, `action ${key.name} was found when the set was checked`);
+    return id;
+  }
+
+  #findId(key: ActionKey): number | null {
+    const text = keyText(key);
+    const known = this.#actionIds.get(text);
+    if (known !== undefined) return known;
+    const id = actionId(this.#connection, key.run, key.name);
+    if (id !== null) this.#actionIds.set(text, id);
+    return id;
+  }
+}
+
+const keyText = ({ run, name }: ActionKey): string => `${run}/${name}`;

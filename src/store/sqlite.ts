@@ -1,0 +1,146 @@
+// The embedded store: a SQLite file in WAL mode that several processes may open at once.
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { GodwitError } from "../core/error.ts";
+import * as actionReads from "./action-reads.ts";
+import * as cacheReads from "./cache-reads.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import { Connection, type ConnectionOptions, isBusy, memoryPath } from "./connection.ts";
+import { EngineLocks, MemoryEngineLocks } from "./engine-locks.ts";
+import * as runReads from "./run-reads.ts";
+import { migrate } from "./schema.ts";
+import { findings } from "./soundness.ts";
+import { type EngineRecord, maxRowsPerRead, type Store } from "./store.ts";
+import { engineOf } from "./tables.ts";
+
+export type SqliteOptions = ConnectionOptions;
+
+/**
+ * Opens the store in the file, which is made if there is none, or ":memory:". Engines' marks of life
+ * are in the directory `engines` beside it. Rejects with `failed_precondition` if a newer Godwit wrote
+ * the file, and with `data_loss` if it is damaged or something else.
+ */
+export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+  if (options.path !== memoryPath) mkdirSync(dirname(options.path), { recursive: true });
+  const connection = new Connection(options);
+  try {
+    await migrateWhenFree(connection);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return sqliteStore(connection);
+}
+
+const openTries = 50;
+const openRetryMs = 100;
+
+// The switch to WAL needs the file for itself for a moment, and SQLite does not wait for that.
+async function migrateWhenFree(connection: Connection): Promise<void> {
+  for (let left = openTries; ; left--) {
+    try {
+      migrate(connection);
+      return;
+    } catch (error) {
+      if (left === 0 || !isBusy(error)) throw error;
+      await delay(openRetryMs);
+    }
+  }
+}
+
+function sqliteStore(connection: Connection): Store {
+  const feed = new ChangeFeed(connection);
+  const queue = new CommitQueue(connection, (runs) => feed.tell(runs));
+  const locks =
+    connection.path === memoryPath
+      ? new MemoryEngineLocks()
+      : new EngineLocks(join(dirname(connection.path), "engines"));
+  const read = async <T>(query: () => T): Promise<T> => {
+    checkOpen(connection);
+    return query();
+  };
+  const limited = async <T>(rows: number, query: () => T): Promise<T> => {
+    checkLimit(rows);
+    return read(query);
+  };
+  return {
+    commit: async (changes) => {
+      checkOpen(connection);
+      return queue.commit(changes);
+    },
+    run: (project, domain, name) => read(() => runReads.run(connection, project, domain, name)),
+    runsById: (ids) => limited(ids.length, () => runReads.runsById(connection, ids)),
+    runs: (filter, limit) => limited(limit, () => runReads.runs(connection, filter, limit)),
+    counts: (run, parent) => read(() => actionReads.counts(connection, run, parent)),
+    actions: (keys) => limited(keys.length, () => actionReads.actions(connection, keys)),
+    listActions: (filter, limit) => limited(limit, () => actionReads.listActions(connection, filter, limit)),
+    changedActions: (query) => limited(query.limit, () => actionReads.changedActions(connection, query)),
+    attempts: (key) => read(() => runReads.attempts(connection, key)),
+    claimable: (runs, nowMs, limit) => limited(limit, () => actionReads.claimable(connection, runs, nowMs, limit)),
+    due: (runs, nowMs, limit) => limited(limit, () => actionReads.due(connection, runs, nowMs, limit)),
+    nextMomentMs: (runs, nowMs) => read(() => actionReads.nextMomentMs(connection, runs, nowMs)),
+    leased: (runs, owner, limit) => limited(limit, () => actionReads.leased(connection, runs, owner, limit)),
+    waiting: (cacheKeys, limit) => limited(limit, () => actionReads.waiting(connection, cacheKeys, limit)),
+    activeChildren: (parent, limit) => limited(limit, () => actionReads.activeChildren(connection, parent, limit)),
+    sweeps: (runs, limit) => limited(limit, () => runReads.sweeps(connection, runs, limit)),
+    documents: (digests) => limited(digests.length, () => runReads.documents(connection, digests)),
+    attachments: (keys, kind) => limited(keys.length, () => runReads.attachments(connection, keys, kind)),
+    cacheEntries: (keys) => limited(keys.length, () => cacheReads.cacheEntries(connection, keys)),
+    reservations: (keys) => limited(keys.length, () => cacheReads.reservations(connection, keys)),
+    listCacheEntries: (filter, limit) => limited(limit, () => cacheReads.listCacheEntries(connection, filter, limit)),
+    register: (engine) => read(() => register(connection, locks, engine)),
+    engines: () =>
+      read(() =>
+        connection.all("select id, pid, host, started_at_ms from engine").map((row) => {
+          const engine = engineOf(row);
+          return { ...engine, isLive: locks.isHeld(engine.id) };
+        }),
+      ),
+    forget: (ids) => read(() => forget(connection, locks, ids)),
+    onChange: (listener) => feed.listen(listener),
+    verify: () => read(() => findings(connection)),
+    close: async () => {
+      if (!connection.isOpen) return;
+      queue.drain();
+      feed.close();
+      locks.releaseAll();
+      connection.close();
+    },
+  };
+}
+
+type Locks = Pick<EngineLocks, "hold" | "isHeld" | "release" | "releaseAll">;
+
+// The lock comes first: an engine that others can see has always been live.
+function register(connection: Connection, locks: Locks, engine: EngineRecord): void {
+  locks.hold(engine.id);
+  try {
+    const insert = "insert or replace into engine (id, pid, host, started_at_ms) values (?, ?, ?, ?)";
+    connection.run(insert, engine.id, engine.pid, engine.host, engine.startedAtMs);
+  } catch (error) {
+    locks.release(engine.id);
+    throw error;
+  }
+}
+
+function forget(connection: Connection, locks: Locks, ids: readonly string[]): void {
+  connection.writing(() => {
+    for (const id of ids) connection.run("delete from engine where id = ?", id);
+  });
+  for (const id of ids) locks.release(id);
+}
+
+function checkOpen(connection: Connection): void {
+  if (!connection.isOpen)
+    throw new GodwitError("failed_precondition", `The store ${connection.path} is closed. Open it again.`);
+}
+
+function checkLimit(rows: number): void {
+  if (Number.isInteger(rows) && rows >= 0 && rows <= maxRowsPerRead) return;
+  throw new GodwitError(
+    "invalid_argument",
+    `A read of ${rows} rows is not possible: ask for at most ${maxRowsPerRead} at a time.`,
+  );
+}

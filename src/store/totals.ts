@@ -1,0 +1,91 @@
+// Revisions and counts of the runs that one transaction changes: gathered in memory, written once, so
+// that a thousand new actions cost one update of each (store.ts R3, R4).
+import { GodwitError } from "../core/error.ts";
+import type { Connection } from "./connection.ts";
+
+const phaseTotal = 10;
+
+// Where counts of a whole run are kept; no action has this id.
+const wholeRun = 0;
+
+type Counted = { readonly run: number; readonly parent: number; readonly deltas: Int32Array };
+
+export class RunTotals {
+  readonly #connection: Connection;
+  readonly #revisions = new Map<number, number>();
+  readonly #ofRuns = new Map<number, Counted>();
+  readonly #ofParents = new Map<number, Counted>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  isKnown(run: number): boolean {
+    return this.#lastRevision(run) !== null;
+  }
+
+  firstRevision(run: number): number {
+    this.#revisions.set(run, 1);
+    return 1;
+  }
+
+  nextRevision(run: number): number {
+    const last = this.#lastRevision(run);
+    if (last === null) throw new GodwitError("failed_precondition", `There is no run with id ${run}.`);
+    this.#revisions.set(run, last + 1);
+    return last + 1;
+  }
+
+  count(run: number, parentId: number | null, phase: number, delta: number): void {
+    add(this.#ofRuns, run, { run, parent: wholeRun }, phase, delta);
+    if (parentId !== null) add(this.#ofParents, parentId, { run, parent: parentId }, phase, delta);
+  }
+
+  write(): void {
+    for (const [run, revision] of this.#revisions) {
+      this.#connection.run(
+        "update run set last_revision = ? where id = ? and last_revision < ?",
+        revision,
+        run,
+        revision,
+      );
+    }
+    for (const counted of this.#ofRuns.values()) this.#writeCounts(counted);
+    for (const counted of this.#ofParents.values()) this.#writeCounts(counted);
+  }
+
+  #writeCounts({ run, parent, deltas }: Counted): void {
+    for (const [phase, delta] of deltas.entries()) {
+      if (delta > 0) this.#connection.run(increase, run, parent, phase, delta);
+      if (delta < 0) this.#connection.run(decrease, -delta, run, parent, phase);
+    }
+  }
+
+  #lastRevision(run: number): number | null {
+    const known = this.#revisions.get(run);
+    if (known !== undefined) return known;
+    const stored = this.#connection.number("select last_revision from run where id = ?", run);
+    if (stored !== null) this.#revisions.set(run, stored);
+    return stored;
+  }
+}
+
+// An insertion of a negative number would be refused by the constraint before the conflict is seen.
+const increase = `insert into phase_count (run, parent, phase, n) values (?, ?, ?, ?)
+  on conflict (run, parent, phase) do update set n = n + excluded.n`;
+const decrease = "update phase_count set n = n - ? where run = ? and parent = ? and phase = ?";
+
+function add(
+  totals: Map<number, Counted>,
+  key: number,
+  of: { readonly run: number; readonly parent: number },
+  phase: number,
+  delta: number,
+): void {
+  let counted = totals.get(key);
+  if (counted === undefined) {
+    counted = { ...of, deltas: new Int32Array(phaseTotal) };
+    totals.set(key, counted);
+  }
+  counted.deltas[phase] = (counted.deltas[phase] as number) + delta;
+}
