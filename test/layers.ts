@@ -15,14 +15,12 @@ import { parseAst } from "rolldown/parseAst";
 export type Tree = ReadonlyMap<string, string>;
 
 export type Layer = {
-  /** Folders whose doors it may import, or single files of folders that it may not import otherwise. */
+  /** "store": its doors. "store/": all of it. "store/rows.ts": that file, besides or without the doors. */
   readonly may: readonly string[];
   /** Files that others import, besides the one that bears the folder's name. "all": every file. */
   readonly doors?: readonly string[] | "all";
   /** npm packages, and those of Node's modules that do something to the world. */
   readonly packages?: readonly string[];
-  /** It wires or presents what is behind the doors. */
-  readonly isPastDoors?: true;
 };
 
 export type Layers = { readonly [folderOrFile: string]: Layer };
@@ -53,7 +51,7 @@ type Module = {
   readonly specifiers: readonly string[];
 };
 
-const isTest = (path: string): boolean => /\.(test|suite)\.ts$/.test(path) || path.startsWith("test/");
+const isTest = (path: string): boolean => /\.(test|suite|fixture)\.ts$/.test(path) || path.startsWith("test/");
 
 function readModule(path: string, text: string): Module {
   const nodes: Node[] = [];
@@ -96,7 +94,7 @@ const lineOf = (text: string, offset: number): number => text.slice(0, offset).s
 
 function names(path: string): readonly Violation[] {
   const found: Violation[] = [];
-  const parts = path.replace(/(\.(test|suite))?\.(ts|js)$/, "").split("/");
+  const parts = path.replace(/(\.(test|suite|fixture))?\.(ts|js)$/, "").split("/");
   for (const part of parts) {
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(part)) found.push({ rule: "R6 names are kebab-case", offender: path });
     if (emptyName.test(part)) {
@@ -131,11 +129,11 @@ function imports(module: Module, layers: Layers): readonly Violation[] {
 function folderImport({ row, layer }: { readonly row: string; readonly layer: Layer }, target: string, layers: Layers) {
   const folder = rowOf(target);
   const inside = target.slice("src/".length);
-  if (folder === row || layer.may.includes(inside)) return [];
+  if (folder === row || layer.may.includes(inside) || layer.may.includes(`${folder}/`)) return [];
   if (!layer.may.includes(folder)) return [`R1 ${row} may not import ${folder}`];
   const doors = layers[folder]?.doors ?? [];
-  const isDoor = doors === "all" || inside === folder || inside === `${folder}/${folder}.ts` || doors.includes(inside);
-  return isDoor || layer.isPastDoors ? [] : [`R1 ${folder} is entered by its door only`];
+  const isDoor = doors === "all" || inside === `${folder}/${folder}.ts` || doors.includes(inside);
+  return isDoor ? [] : [`R1 ${folder} is entered by its door only`];
 }
 
 function packageImport(row: string, layer: Layer, specifier: string, offender: string): readonly Violation[] {
