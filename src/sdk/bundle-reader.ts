@@ -1,0 +1,199 @@
+// What Rolldown asks while it bundles: where an import leads, and what a module's text is to become.
+// On the way it gathers what the module graph and the memo need.
+import { existsSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, extname, isAbsolute, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "rolldown";
+import type { GodwitError } from "../core/error.ts";
+import type { Module, Origin, StoredModuleGraph } from "../core/code-graph.ts";
+import { errorAt, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
+import type { Node } from "./free-names.ts";
+import { type Source, type Syntax, moduleOf, positionsOf, writtenSpecifiers } from "./module-graph.ts";
+import { pathScheme } from "./loaded-bundles.ts";
+import { sourceEdits } from "./source-rewrite.ts";
+
+/** Version of a package that may be missing, because it is only asked for by `import()` or `require()`. */
+const notInstalled = "not installed";
+
+type Lang = "js" | "jsx" | "ts" | "tsx";
+const isLang = (type: string): type is Lang => ["js", "jsx", "ts", "tsx"].includes(type);
+
+export class BundleReader {
+  readonly #projectDir: string;
+  /** By absolute path. */
+  readonly #sources = new Map<string, Source>();
+  /** Importer, specifier. */
+  readonly #origins = new Map<string, Map<string, Origin>>();
+  readonly #versions = new Map<string, Set<string>>();
+  readonly #packageFiles = new Set<string>();
+  #failure: GodwitError | null = null;
+
+  constructor(projectDir: string) {
+    this.#projectDir = projectDir;
+  }
+
+  /** What is wrong with the user's code, where it was found here and not by Rolldown. */
+  failure(): GodwitError | null {
+    return this.#failure;
+  }
+
+  textOf(file: string): string | null {
+    return this.#sources.get(file)?.text ?? null;
+  }
+
+  /** Every file that the bundle was made of: the modules with the text that was read, and those that say where imports lead. */
+  inputs(): { readonly sources: ReadonlyMap<string, string>; readonly others: readonly string[] } {
+    return { sources: new Map([...this.#sources].map(([file, { text }]) => [file, text])), others: [...this.#packageFiles].sort() };
+  }
+
+  modules(): StoredModuleGraph {
+    const modules: Record<string, Module> = {};
+    const importers: Record<string, string> = {};
+    for (const [file, source] of [...this.#sources].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const origins = this.#origins.get(file) ?? new Map<string, Origin>();
+      const written = new Set(writtenSpecifiers(source.syntax?.body ?? []).map(({ specifier }) => specifier));
+      const added = [...origins].filter(([specifier]) => !written.has(specifier)).map(([, origin]) => origin);
+      modules[source.path] = moduleOf(source, (specifier) => origins.get(specifier) ?? null, added.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)));
+      for (const origin of origins.values()) if (origin.type === "package") importers[origin.specifier] ??= source.path;
+    }
+    const packages = Object.fromEntries([...this.#versions].map(([name, versions]) => [name, [...versions].sort().join(", ")]));
+    return { modules, packages, importers };
+  }
+
+  async plugin(): Promise<Plugin> {
+    const { parseSync } = await import("rolldown/utils");
+    const parse = (text: string, file: string, lang: Lang): Syntax => {
+      const result = parseSync(file, text, { lang, sourceType: /\.c[jt]s$/.test(file) ? "commonjs" : "module" });
+      const [error] = result.errors;
+      if (error !== undefined) {
+        const position = positionsOf(text)(error.labels[0]?.start ?? 0);
+        throw this.#fail(errorAt({ path: this.#path(file), text, position }, ended(error.message), error.helpMessage === null ? null : ended(error.helpMessage)));
+      }
+      return { body: result.program.body as unknown as readonly Node[], comments: result.comments, hasModuleSyntax: result.module.hasModuleSyntax };
+    };
+    const reader = this;
+    return {
+      name: "godwit",
+      transform(text, id, meta) {
+        if (!reader.#isSource(id)) return null;
+        const { magicString, moduleType } = meta;
+        const syntax = isLang(moduleType) ? parse(text, id, moduleType) : null;
+        const path = reader.#path(id);
+        reader.#sources.set(id, { path, text, syntax });
+        const edits = syntax === null ? [] : sourceEdits(syntax.body, path);
+        if (edits.length === 0 || magicString === undefined) return null;
+        for (const { start, end, text: replacement } of edits) {
+          if (end > start) magicString.update(start, end, replacement);
+        }
+        for (const { start, end, text: inserted } of edits) if (end === start) magicString.appendLeft(start, inserted);
+        return { code: magicString };
+      },
+      async resolveId(specifier, importer, { kind, isEntry }) {
+        if (isEntry || importer === undefined || !reader.#isSource(importer)) return null;
+        if (isBuiltin(specifier)) return reader.#keep(importer, specifier, { type: "builtin", name: specifier });
+        if (/^godwit(\/|$)/.test(specifier)) return reader.#keepPackage(importer, specifier, { name: "godwit", packageFile: ownPackageFile });
+        const resolved = await this.resolve(specifier, importer, { skipSelf: true });
+        if (resolved === null) {
+          // Code may ask for a package that need not be there, and catch the error.
+          if (kind !== "import-statement" && !/^[./#]/.test(specifier)) return reader.#keepPackage(importer, specifier, { name: packageName(specifier), packageFile: null });
+          throw reader.#fail(reader.#unresolved(importer, specifier));
+        }
+        if (resolved.external !== false || !isAbsolute(resolved.id)) return resolved;
+        if (!reader.#isSource(resolved.id)) return reader.#keepPackage(importer, specifier, installed(specifier, importer, resolved.id));
+        if (!sourceExtensions.includes(extname(resolved.id))) throw reader.#fail(reader.#notCode(importer, specifier));
+        reader.#note(importer, specifier, { type: "module", path: reader.#path(resolved.id) });
+        return { id: resolved.id };
+      },
+    };
+  }
+
+  /** The user's own: not in a package, nor made up by the bundler. */
+  #isSource(id: string): boolean {
+    if (!isAbsolute(id)) return false;
+    const inside = relative(this.#projectDir, id);
+    return !(inside.startsWith("..") ? id : `${sep}${inside}`).includes(`${sep}node_modules${sep}`);
+  }
+
+  #path(file: string): string {
+    return relative(this.#projectDir, file).split(sep).join("/");
+  }
+
+  /** Rolldown writes into errors that are thrown at it: it gets one of its own. */
+  #fail(error: GodwitError): Error {
+    this.#failure ??= error;
+    return new Error(error.message);
+  }
+
+  #unresolved(importer: string, specifier: string): GodwitError {
+    return unresolved(this.#spot(importer, specifier), specifier, this.#projectDir);
+  }
+
+  #notCode(importer: string, specifier: string): GodwitError {
+    const next = `Read it when the code runs: readFile(new URL(${JSON.stringify(specifier)}, import.meta.url)).`;
+    return errorAt(this.#spot(importer, specifier), `Cannot import "${specifier}": it is neither TypeScript, JavaScript nor JSON.`, next);
+  }
+
+  /** Where a module writes down an import. */
+  #spot(importer: string, specifier: string): Spot {
+    const { text = "", syntax } = this.#sources.get(importer) ?? {};
+    const written = writtenSpecifiers(syntax?.body ?? []).find((each) => each.specifier === specifier);
+    return { path: this.#path(importer), text, position: positionsOf(text)(written?.start ?? 0) };
+  }
+
+  #note(importer: string, specifier: string, origin: Origin): void {
+    const origins = this.#origins.get(importer) ?? new Map<string, Origin>();
+    this.#origins.set(importer, origins.set(specifier, origin));
+  }
+
+  /** Stays an import of the bundle. */
+  #keep(importer: string, specifier: string, origin: Origin): External {
+    this.#note(importer, specifier, origin);
+    return { id: origin.type === "package" ? origin.specifier : specifier, external: true, moduleSideEffects: true };
+  }
+
+  #keepPackage(importer: string, specifier: string, { name, packageFile, file }: Installed): External {
+    const versions = this.#versions.get(name) ?? new Set();
+    this.#versions.set(name, versions.add(packageFile === null ? notInstalled : this.#versionIn(packageFile)));
+    return this.#keep(importer, specifier, { type: "package", name, specifier: file === undefined ? specifier : `${pathScheme}${this.#path(file)}` });
+  }
+
+  #versionIn(packageFile: string): string {
+    this.#packageFiles.add(packageFile);
+    const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version?: unknown };
+    return typeof version === "string" ? version : "without version";
+  }
+}
+
+type External = { readonly id: string; readonly external: true; readonly moduleSideEffects: true };
+
+type Installed = {
+  readonly name: string;
+  /** Null: not installed. */
+  readonly packageFile: string | null;
+  /** Given if Node could not find it by the specifier, which means something to the bundler only. */
+  readonly file?: string;
+};
+
+function installed(specifier: string, importer: string, file: string): Installed {
+  const [directory, inPath] = /^.*[/\\]node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)/.exec(file) ?? ["", ""];
+  const packageFile = join(directory, "package.json");
+  const isBare = !/^[./#]/.test(specifier);
+  const name = isBare ? packageName(specifier) : (inPath ?? "").split(sep).join("/");
+  if (specifier.startsWith("#") || (isBare && (name === inPath || isInstalled(name, dirname(importer))))) return { name, packageFile };
+  return { name: inPath ?? name, packageFile, file };
+}
+
+function isInstalled(name: string, directory: string): boolean {
+  if (existsSync(join(directory, "node_modules", name))) return true;
+  return dirname(directory) !== directory && isInstalled(name, dirname(directory));
+}
+
+const ended = (sentence: string): string => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+
+const ownPackageFile = findUp(dirname(fileURLToPath(import.meta.url)));
+
+function findUp(directory: string): string {
+  const file = join(directory, "package.json");
+  return existsSync(file) || dirname(directory) === directory ? file : findUp(dirname(directory));
+}

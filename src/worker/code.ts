@@ -1,0 +1,185 @@
+// Loads code bundles into this process: puts their files on disk, and lets their imports find this very
+// SDK and the project's packages.
+//
+// R1  What is loaded is what the bundle's digest names: files on disk are compared before they are used.
+// R2  There is one SDK in a process, however the user's code came to import it.
+// R3  One bundle of two projects is two modules: each sees its own source files (loaded-bundles.ts).
+// R4  Packages are looked up from the module that imports them, as Node would without the bundle.
+import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { getSourceMapsSupport, isBuiltin, registerHooks, type ResolveHookContext, type ResolveFnOutput, setSourceMapsSupport } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
+import type { ModuleGraph, StoredModuleGraph } from "../core/code-graph.ts";
+import { GodwitError, isGodwitError } from "../core/error.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { locate } from "../sdk/call-sites.ts";
+import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
+
+export type LoadedCode = {
+  readonly graph: ModuleGraph;
+  /** Of the user's file. */
+  readonly exports: { readonly [name: string]: unknown };
+};
+
+export type CodeLoader = {
+  /** Rejects with what is wrong with the user's code or packages. A bundle is loaded once; it cannot be unloaded. */
+  load(bundle: string, projectDir: string): Promise<LoadedCode>;
+};
+
+export type CodeLoaderOptions = {
+  readonly blobs: BlobStore;
+  /** Where bundles are put: `<digest>/<project>/`. */
+  readonly bundlesDir: string;
+  /** URLs of this SDK by what users import. */
+  readonly sdkUrls: { readonly [specifier: string]: string };
+};
+
+export function codeLoader(options: CodeLoaderOptions): CodeLoader {
+  const loaded = new Map<string, Promise<LoadedCode>>();
+  return {
+    load(bundle, projectDir) {
+      const key = `${bundle} ${projectDir}`;
+      const known = loaded.get(key);
+      if (known !== undefined) return known;
+      const loading = loadBundle(bundle, projectDir, options);
+      loaded.set(key, loading);
+      // Packages may be installed later.
+      loading.catch(() => loaded.delete(key));
+      return loading;
+    },
+  };
+}
+
+async function loadBundle(bundle: string, projectDir: string, options: CodeLoaderOptions): Promise<LoadedCode> {
+  const directory = await realpath(projectDir).catch(() => {
+    throw new GodwitError("failed_precondition", `The project directory ${projectDir} of this run does not exist any more.`);
+  });
+  const { main, graph } = await materialise(bundle, directory, options);
+  const url = pathToFileURL(main).href;
+  if (!getSourceMapsSupport().enabled) setSourceMapsSupport(true);
+  registerBundle({ url, projectDir: directory });
+  graphs.set(url, graph);
+  hookImports(options.sdkUrls);
+  try {
+    return { graph, exports: (await import(url)) as LoadedCode["exports"] };
+  } catch (error) {
+    throw loadError(error, directory);
+  }
+}
+
+/** The user's own error, with the place where it was thrown. */
+function loadError(error: unknown, projectDir: string): unknown {
+  if (isGodwitError(error)) return error;
+  const place = locate(error);
+  const where = place === null ? "The code" : `${relative(projectDir, place.file)}:${place.line}:${place.column}`;
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const told = new GodwitError("invalid_argument", `${where} failed while it was loaded: ${what}`, { cause: error });
+  // Where we noticed it tells the user nothing.
+  if (error instanceof Error && error.stack !== undefined) told.stack = error.stack;
+  return told;
+}
+
+type Materialised = { readonly main: string; readonly graph: ModuleGraph };
+
+async function materialise(bundle: string, projectDir: string, { blobs, bundlesDir }: CodeLoaderOptions): Promise<Materialised> {
+  const files = await bundleFiles(bundle, blobs);
+  const textOf = (path: string): string => {
+    const bytes = files.get(path);
+    if (bytes === undefined) throw new GodwitError("data_loss", `The code bundle ${bundle} has no ${path}.`);
+    return new TextDecoder().decode(bytes);
+  };
+  // Node makes paths of stack traces from the map: its sources are relative to the project.
+  const map = { ...(JSON.parse(textOf("main.mjs.map")) as object), sourceRoot: `${pathToFileURL(projectDir).href}/` };
+  const texts = { "main.mjs": textOf("main.mjs"), "main.mjs.map": JSON.stringify(map) };
+  const directory = join(bundlesDir, bundle, sha256Hex(projectDir).slice(0, 16));
+  if (!(await hasTexts(directory, texts))) await writeTexts(directory, texts);
+  const stored = JSON.parse(textOf("modules.json")) as StoredModuleGraph;
+  const [node = ""] = process.versions.node.split(".");
+  // `import()` tells modules apart by their URL, which must be that of the real file.
+  return { main: join(await realpath(directory), "main.mjs"), graph: { ...stored, projectDir, node } };
+}
+
+async function bundleFiles(bundle: string, blobs: BlobStore): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { files } = JSON.parse(new TextDecoder().decode(await blobs.read(bundle))) as DirectoryManifest;
+  return new Map(await Promise.all(files.map(async ({ path, digest }) => [path, await blobs.read(digest)] as const)));
+}
+
+/** R1. */
+async function hasTexts(directory: string, texts: { readonly [path: string]: string }): Promise<boolean> {
+  for (const [path, text] of Object.entries(texts)) {
+    const found = await readFile(join(directory, path), "utf8").catch(() => null);
+    if (found !== text) return false;
+  }
+  return true;
+}
+
+/** Whole or not at all, whoever else does the same now. */
+async function writeTexts(directory: string, texts: { readonly [path: string]: string }): Promise<void> {
+  const temporary = `${directory}.${process.pid}.${Date.now()}.tmp`;
+  await mkdir(temporary, { recursive: true });
+  for (const [path, text] of Object.entries(texts)) await writeFile(join(temporary, path), text);
+  try {
+    await rename(temporary, directory);
+  } catch (error) {
+    // There is one already: of another process, or a damaged one, which is put right file by file.
+    if (!(await hasTexts(directory, texts))) {
+      await mkdir(directory, { recursive: true }).catch(() => Promise.reject(error));
+      for (const path of Object.keys(texts)) await rename(join(temporary, path), join(directory, path));
+    }
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+const graphs = new Map<string, ModuleGraph>();
+let sdk: CodeLoaderOptions["sdkUrls"] | null = null;
+
+/** Hooks are of the process: they are set once. */
+function hookImports(sdkUrls: CodeLoaderOptions["sdkUrls"]): void {
+  const isHooked = sdk !== null;
+  sdk = sdkUrls;
+  if (!isHooked) registerHooks({ resolve });
+}
+
+type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) => ResolveFnOutput;
+
+function resolve(specifier: string, context: ResolveHookContext, next: NextResolve): ResolveFnOutput {
+  const own = sdk !== null && Object.hasOwn(sdk, specifier) ? sdk[specifier] : undefined;
+  // R2.
+  if (own !== undefined) return { url: own, shortCircuit: true };
+  const bundle = context.parentURL === undefined ? null : bundleAt(context.parentURL);
+  if (bundle === null || isBuiltin(specifier) || specifier.startsWith("file:") || specifier.startsWith("data:")) return next(specifier, context);
+  const { projectDir, url } = bundle;
+  if (specifier.startsWith(pathScheme)) return next(pathToFileURL(join(projectDir, specifier.slice(pathScheme.length))).href, context);
+  // R4.
+  const graph = graphs.get(url);
+  const importer = graph !== undefined && Object.hasOwn(graph.importers, specifier) ? graph.importers[specifier] : undefined;
+  try {
+    return next(specifier, { ...context, parentURL: pathToFileURL(join(projectDir, importer ?? "package.json")).href });
+  } catch (error) {
+    throw missingPackage(error, specifier, { importer, projectDir, graph }) ?? error;
+  }
+}
+
+type Asked = { readonly importer: string | undefined; readonly projectDir: string; readonly graph: ModuleGraph | undefined };
+
+/** Null: code that asks for what may be missing expects Node's own error. */
+function missingPackage(error: unknown, specifier: string, { importer, projectDir, graph }: Asked): GodwitError | null {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  if (importer === undefined || (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND")) return null;
+  const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+  if (graph?.packages[name] === "not installed") return null;
+  return new GodwitError(
+    "failed_precondition",
+    `Cannot find package "${name}", which ${importer} imports. It was there when the code was bundled. Install it in ${projectDir}: npm install`,
+    { cause: error },
+  );
+}
+
+/** The SDK's entries beside this file, built or as source. */
+export function ownSdkUrls(): CodeLoaderOptions["sdkUrls"] {
+  const here = fileURLToPath(import.meta.url);
+  const extension = here.endsWith(".ts") ? "ts" : "js";
+  const entry = (name: string): string => pathToFileURL(join(dirname(dirname(here)), `${name}.${extension}`)).href;
+  return { godwit: entry("index"), "godwit/testing": entry("testing") };
+}
