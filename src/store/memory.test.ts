@@ -1,0 +1,8 @@
+import { openSqliteStore } from "./sqlite.ts";
+import { storeSuite } from "./store.suite.ts";
+
+storeSuite("memory", async (t) => {
+  const store = await openSqliteStore({ path: ":memory:" });
+  t.after(() => store.close());
+  return store;
+});
