@@ -8,6 +8,7 @@ import {
   insertAction,
   insertRun,
   namesOf,
+  type OpenStore,
   read,
   running,
   sampleAction,
@@ -16,7 +17,6 @@ import {
   succeeded,
   updateAction,
 } from "./sample-rows.suite.ts";
-import type { OpenStore } from "./store.suite.ts";
 import type { Change } from "./store.ts";
 
 export function commitSuite(database: string, open: OpenStore): void {

@@ -7,6 +7,9 @@ import { DatabaseSync } from "node:sqlite";
 import { GodwitError } from "../core/error.ts";
 import { cannotOpen, databaseError, isBusy } from "./connection.ts";
 
+// How long to wait for someone who is looking, just now, whether a dead engine of that id lives.
+const probeMs = 100;
+
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
 /** Locks of engines, as files of one directory. */
@@ -24,8 +27,7 @@ export class EngineLocks {
     mkdirSync(this.#directory, { recursive: true });
     const path = this.#path(id);
     try {
-      // Someone may be looking at the file of a dead engine of that id just now.
-      const lock = new DatabaseSync(path, { timeout: 1_000 });
+      const lock = new DatabaseSync(path, { timeout: probeMs });
       this.#held.set(id, lock);
       lock.exec("begin exclusive");
     } catch (error) {

@@ -9,6 +9,7 @@ import {
   insertAction,
   insertRun,
   namesOf,
+  type OpenStore,
   read,
   running,
   sampleRun,
@@ -16,7 +17,6 @@ import {
   succeeded,
   updateAction,
 } from "./sample-rows.suite.ts";
-import type { OpenStore } from "./store.suite.ts";
 import type { ActionFilter, RunFilter, Store } from "./store.ts";
 
 export function listingSuite(database: string, open: OpenStore): void {

@@ -1,3 +1,4 @@
+// The embedded store in memory, as tests and `godwit/testing` use it.
 import { openSqliteStore } from "./sqlite.ts";
 import { storeSuite } from "./store.suite.ts";
 

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Action, type Phase, phases } from "../core/action.ts";
-import { sampleAction, sampleRun, startRun } from "./sample-rows.suite.ts";
-import type { OpenStore } from "./store.suite.ts";
+import { type OpenStore, sampleAction, sampleRun, startRun } from "./sample-rows.suite.ts";
 import type { Change, CommitResult, Store } from "./store.ts";
 
 type Command = {

@@ -1,10 +1,15 @@
-// Rows for the tests of stores: ordinary ones, of which a test names only what it is about.
+// What the tests of stores start from: a new store, and ordinary rows, of which a test names only what
+// it is about.
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import { type Action, queuedAction } from "../core/action.ts";
 import type { CacheEntry } from "../core/cache.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Run } from "../core/run.ts";
 import type { Change, CommitResult, Store } from "./store.ts";
+
+/** A new, empty store; closed and removed when the test ends. */
+export type OpenStore = (test: TestContext) => Promise<Store>;
 
 export const committed: CommitResult = { type: "committed" };
 

@@ -2,8 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Action } from "../core/action.ts";
-import { child, namesOf, read, running, sampleRun, startRun, succeeded, updateAction } from "./sample-rows.suite.ts";
-import type { OpenStore } from "./store.suite.ts";
+import {
+  child,
+  namesOf,
+  type OpenStore,
+  read,
+  running,
+  sampleRun,
+  startRun,
+  succeeded,
+  updateAction,
+} from "./sample-rows.suite.ts";
 
 const waits = (action: Action): Action => ({ ...action, phase: "waiting_for_resources" });
 

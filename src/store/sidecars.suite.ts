@@ -3,8 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptRecord } from "../core/action.ts";
 import { sha256Hex } from "../core/hash.ts";
-import { child, committed, insertAction, sampleEntry, sampleRun, startRun } from "./sample-rows.suite.ts";
-import type { OpenStore } from "./store.suite.ts";
+import {
+  child,
+  committed,
+  insertAction,
+  type OpenStore,
+  sampleEntry,
+  sampleRun,
+  startRun,
+} from "./sample-rows.suite.ts";
 import type { Attachment } from "./store.ts";
 
 export function sidecarSuite(database: string, open: OpenStore): void {

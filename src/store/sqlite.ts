@@ -23,7 +23,7 @@ export type SqliteOptions = ConnectionOptions;
  * the file, and with `data_loss` if it is damaged or something else.
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  if (options.path !== memoryPath) mkdirSync(dirname(options.path), { recursive: true });
+  if (options.path !== memoryPath) makeDirectory(options.path);
   const connection = new Connection(options);
   try {
     await migrateWhenFree(connection);
@@ -32,6 +32,17 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
     throw error;
   }
   return sqliteStore(connection);
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (cause) {
+    const isFull = (cause as NodeJS.ErrnoException).code === "ENOSPC";
+    const found = (cause as Error).message;
+    const message = `The directory of the database ${path} cannot be made (${found}). Check the disk and who may write there.`;
+    throw new GodwitError(isFull ? "resource_exhausted" : "permission_denied", message, { cause });
+  }
 }
 
 const openTries = 50;
@@ -50,7 +61,8 @@ async function migrateWhenFree(connection: Connection): Promise<void> {
   }
 }
 
-function sqliteStore(connection: Connection): Store {
+/** The store over a connection whose file has been migrated. */
+export function sqliteStore(connection: Connection): Store {
   const feed = new ChangeFeed(connection);
   const queue = new CommitQueue(connection, (runs) => feed.tell(runs));
   const locks =

@@ -3,12 +3,9 @@ import type { TestContext } from "node:test";
 import { commitSuite } from "./commits.suite.ts";
 import { listingSuite } from "./listings.suite.ts";
 import { modelSuite } from "./model.suite.ts";
+import type { OpenStore } from "./sample-rows.suite.ts";
 import { schedulingSuite } from "./scheduling.suite.ts";
 import { sidecarSuite } from "./sidecars.suite.ts";
-import type { Store } from "./store.ts";
-
-/** A new, empty store; closed and removed when the test ends. */
-export type OpenStore = (test: TestContext) => Promise<Store>;
 
 /** Registers the tests. `database` names the store in their titles. */
 export function storeSuite(database: string, open: OpenStore): void {

@@ -1,3 +1,4 @@
+// The crashing store dies where it was told to, and is silent from then on.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openSqliteStore } from "../store/sqlite.ts";
