@@ -1,0 +1,149 @@
+// A worker for the pool's tests: the real process, with a program whose tasks are named after what
+// they do to it. A task's input is text.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { type ActionError, isTerminal } from "../core/action.ts";
+import { GodwitError } from "../core/error.ts";
+import type { AttemptRef, Call, CallState, Launch, Outcome } from "../core/messages.ts";
+import { type Host, startWorker } from "../worker/worker.ts";
+
+type Task = (input: string, attempt: { launch: Launch; host: Host; signal: AbortSignal }) => Promise<string>;
+
+const never = new Promise<string>(() => undefined);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Until `AbortSignal` says so: what a test lets go of. */
+const stopped = (signal: AbortSignal): Promise<string> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve("stopped"), { once: true }));
+
+function mark(launch: Launch, text: string): void {
+  appendFileSync(join(launch.projectDir, "marks"), `${text}\n`);
+}
+
+/** Calls tasks as the SDK's session does, and waits for their ends. */
+async function callAll(names: readonly string[], { launch, host }: { launch: Launch; host: Host }): Promise<string> {
+  const ends = new Map<string, PromiseWithResolvers<CallState>>();
+  for (const name of names) ends.set(name, Promise.withResolvers());
+  const settle = (state: CallState): void => {
+    if (state.phase !== null && isTerminal(state.phase)) ends.get(state.name)?.resolve(state);
+  };
+  const following = new AbortController();
+  const read = async (): Promise<void> => {
+    for await (const batch of host.calls.follow(launch, following.signal)) for (const state of batch) settle(state);
+  };
+  const reading = read();
+  host.onWaiting(true);
+  const calls = names.map((name) => ({ type: "task", name, task: name }) as unknown as Call);
+  for (const answer of await host.calls.call(launch, calls)) {
+    if ("refused" in answer) throw new Error(answer.refused.message);
+    settle(answer);
+  }
+  const states = await Promise.all([...ends.values()].map(({ promise }) => promise));
+  host.onWaiting(false);
+  following.abort();
+  await reading;
+  return states.map(({ outputs }) => (outputs?.type === "inline" ? outputs.text : "none")).join(",");
+}
+
+const tasks: { readonly [name: string]: Task } = {
+  echo: async (input) => input,
+  throws: async (input) => Promise.reject(new TypeError(input)),
+  parent: (input, attempt) => callAll(input.split(" "), attempt),
+  hang: async (_, { launch, signal }) => {
+    mark(launch, "hang");
+    return stopped(signal);
+  },
+  deaf: async (_, { launch }) => {
+    mark(launch, "deaf");
+    return never;
+  },
+  spin: async (_, { launch }) => {
+    mark(launch, "spin");
+    for (;;);
+  },
+  /** Quick, unless told otherwise. */
+  moody: async (input) => {
+    if (input === "slow") await pause(700);
+    return input;
+  },
+  exits: async (input) => process.exit(Number(input)),
+  killed: async () => {
+    process.kill(process.pid, "SIGKILL");
+    return never;
+  },
+  "calls and dies": async (_, attempt) => {
+    attempt.host.onWaiting(true);
+    process.abort();
+  },
+  "fills the heap": async () => {
+    const kept: unknown[] = [];
+    for (;;) kept.push(new Array(100_000).fill(kept.length));
+  },
+  "throws later": async (input) => {
+    setTimeout(() => {
+      throw new RangeError(input);
+    }, 1);
+    return never;
+  },
+  "rejects aside": async (input) => {
+    Promise.reject(new RangeError(input));
+    return never;
+  },
+  prints: async (input, { host }) => {
+    console.log(`out ${input}`);
+    console.error(`err ${input}`);
+    host.log({ atMs: 1, stream: "stdout", text: `log ${input}` });
+    process.stdout.write("no end of line");
+    return "";
+  },
+  "child prints": (input) =>
+    new Promise((resolve) => {
+      spawn("sh", ["-c", `echo "$0"`, input], { stdio: "inherit" }).on("exit", () => setTimeout(resolve, 20, ""));
+    }),
+  floods: async (input) => {
+    for (let line = 0; line < Number(input); line++) console.log(`${line} ${"x".repeat(1_000)}`);
+    return "";
+  },
+  "breaks the stream": async () => {
+    const { writeSync } = await import("node:fs");
+    writeSync(4, "this is no JSON\n");
+    return never;
+  },
+};
+
+const current = new AsyncLocalStorage<AttemptRef>();
+
+function errorOf(thrown: unknown): ActionError {
+  const error = thrown as Error;
+  return {
+    code: error.name,
+    message: error.message,
+    kind: "user",
+    recoverable: true,
+    stack: error.stack ?? null,
+    location: null,
+    origin: null,
+  };
+}
+
+startWorker({
+  open: () => ({
+    async runAttempt(launch, host, signal): Promise<Outcome> {
+      const { run, action, attempt } = launch;
+      const task = tasks[launch.spec.name] as Task;
+      const input = launch.inputs.type === "inline" ? launch.inputs.text : "";
+      const text = await current.run({ run, action, attempt }, () => task(input, { launch, host, signal }));
+      return { run, action, attempt, result: { type: "succeeded", outputs: { type: "inline", text } } };
+    },
+    async describe(bundle) {
+      if (bundle === "bad") throw new GodwitError("invalid_argument", "The file does not parse.");
+      if (bundle === "exits") process.exit(4);
+      console.log(`loading ${bundle}`);
+      return { bundle, entry: `in ${process.pid}`, tasks: [] };
+    },
+    check: async (_bundle, _projectDir, task, inputs) => [`${task}: ${Object.keys(inputs).join(" ")}`],
+  }),
+  currentAttempt: () => current.getStore() ?? null,
+  errorOf,
+});

@@ -1,0 +1,347 @@
+// One worker process of the pool: its pipes, and the books of what it holds.
+//
+// R1  What it says counts only for attempts that it holds. What cannot be read ends it.
+// R2  `onGone` is called once, when the process and its group are gone and all it wrote was read.
+import type { Readable, Writable } from "node:stream";
+import { GodwitError, isGodwitError } from "../core/error.ts";
+import {
+  type AttemptId,
+  type AttemptRef,
+  attemptId,
+  type Launch,
+  type LogLine,
+  type TaskCalls,
+} from "../core/messages.ts";
+import type { AttemptState, FromWorker, MeasuredOutcome, ToWorker } from "../worker/protocol.ts";
+import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
+import { MessageWriter, readLines } from "../worker/stream.ts";
+import { CallService } from "./call-service.ts";
+import type { LogSink } from "./executor.ts";
+import { type GuardedProcess, spawnGuarded } from "./guard.ts";
+import type { Loss } from "./loss.ts";
+
+export type Held = {
+  readonly id: AttemptId;
+  readonly launch: Launch;
+  /** Whether others may be queued behind it (pace.ts R1). */
+  readonly isQuick: boolean;
+  state: AttemptState | "sent";
+  /** It was asked to stop: what becomes of it is nobody's concern any more. */
+  isStopping: boolean;
+};
+
+export type WorkerReply = Extract<FromWorker, { readonly type: "described" | "checked" }>;
+type NumberedQuestion = Extract<ToWorker, { readonly type: "describe" | "check" }>;
+export type Question = NumberedQuestion extends infer T ? (T extends unknown ? Omit<T, "request"> : never) : never;
+
+export type WorkerOptions = {
+  /** Node's arguments, the worker's program at their end. */
+  readonly args: readonly string[];
+  readonly dataDir: string;
+  readonly calls: TaskCalls;
+  readonly logs: LogSink;
+  /** What the worker says that belongs to no attempt. */
+  readonly onText: (text: string) => void;
+  readonly onReady: () => void;
+  readonly onOutcomes: (ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]) => void;
+  /** After states or places have changed. */
+  readonly onChange: () => void;
+  readonly onGone: (loss: Loss) => void;
+};
+
+/** A worker that has not said anything after this is taken for broken. Long, for a machine under load. */
+const startTimeoutMs = 60_000;
+
+/** How long to go on reading what a process wrote before it ended; a daemon may hold its pipes open. */
+const drainMs = 500;
+
+/** Kept of what it wrote to stderr, to explain its end. */
+const maxStderrLines = 20;
+
+/** Bytes; a longer line of raw output is not read on. */
+const maxRawLineBytes = 1024 * 1024;
+
+export class WorkerProcess {
+  readonly held = new Map<AttemptId, Held>();
+  /** One that is leaving gets no more work; what it holds is settled when it has gone. */
+  state: "starting" | "ready" | "leaving" = "starting";
+  hasStarted = false;
+  /** When something last ended or changed its state here, by `performance.now()`. */
+  progressAtMs = performance.now();
+  readonly #options: WorkerOptions;
+  readonly #process: GuardedProcess;
+  readonly #writer: MessageWriter<ToWorker>;
+  readonly #service: CallService;
+  readonly #questions = new Map<number, PromiseWithResolvers<WorkerReply>>();
+  readonly #startTimer: NodeJS.Timeout;
+  readonly #stderr: string[] = [];
+  #waiting = 0;
+  #lastQuestion = 0;
+  #lastWords: Loss["lastWords"] = null;
+  #endedFor: string | null = null;
+
+  /** Throws what `spawnGuarded` throws. */
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#process = spawnGuarded(process.execPath, options.args, {
+      cwd: process.cwd(),
+      env: process.env,
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+    });
+    this.#writer = new MessageWriter(this.#process.stdio[fromPoolFd] as Writable);
+    const isHeld = (id: AttemptId): boolean => this.held.has(id);
+    this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld });
+    this.#startTimer = setTimeout(() => this.#break("The worker process did not start in time."), startTimeoutMs);
+    this.#read();
+    this.#process.exited.then(
+      ({ code, signal }) => this.#finish(code, signal),
+      (error: unknown) => this.#finish(null, null, error),
+    );
+    this.#writer.send({ type: "welcome", dataDir: options.dataDir });
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Attempts that hold a place here, and code that is being loaded. */
+  get load(): number {
+    return this.held.size - this.#waiting + this.#questions.size;
+  }
+
+  /** Attempts that only wait for their calls. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  launch(launches: readonly { readonly launch: Launch; readonly isQuick: boolean }[]): void {
+    if (this.load === 0) this.progressAtMs = performance.now();
+    for (const { launch, isQuick } of launches) {
+      const id = attemptId(launch);
+      this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
+    }
+    this.#writer.send({ type: "launch", launches: launches.map(({ launch }) => launch) });
+  }
+
+  stop(ids: readonly AttemptId[], reason: string): void {
+    for (const id of ids) {
+      const held = this.held.get(id);
+      if (held !== undefined) held.isStopping = true;
+    }
+    this.#writer.send({ type: "stop", attempts: ids, reason });
+  }
+
+  /** Asks for those not started; they come back as interrupted. */
+  recall(ids: readonly AttemptId[]): void {
+    this.#writer.send({ type: "recall", attempts: ids });
+  }
+
+  /** Rejects with what the worker found, or when it goes. */
+  ask(question: Question): Promise<WorkerReply> {
+    if (this.state === "leaving") return Promise.reject(new GodwitError("unavailable", "The worker has gone."));
+    this.#lastQuestion += 1;
+    const answered = Promise.withResolvers<WorkerReply>();
+    this.#questions.set(this.#lastQuestion, answered);
+    try {
+      this.#writer.send({ ...question, request: this.#lastQuestion } as NumberedQuestion);
+    } catch (error) {
+      this.#questions.delete(this.#lastQuestion);
+      answered.reject(error);
+    }
+    return answered.promise;
+  }
+
+  get isLoading(): boolean {
+    return this.#questions.size > 0;
+  }
+
+  /** Lets it end by itself. */
+  end(why: string): void {
+    this.state = "leaving";
+    this.#endedFor ??= why;
+    this.#writer.end();
+  }
+
+  kill(why: string): void {
+    this.state = "leaving";
+    this.#endedFor ??= why;
+    this.#process.kill("SIGKILL");
+  }
+
+  #read(): void {
+    const { stdio, stdout, stderr } = this.#process;
+    const tooLong = (): void => this.#break("The worker process sent a line that is too long.");
+    readLines(stdio[toPoolFd] as Readable, (line) => this.#receive(line), tooLong);
+    const raw = (stream: LogLine["stream"], pipe: Readable | null): void => {
+      if (pipe === null) return;
+      const onTooLong = (): void =>
+        this.#print(stream, `(a line of more than ${maxRawLineBytes} bytes; the rest is left out)`);
+      readLines(pipe, (text) => this.#print(stream, text), onTooLong, maxRawLineBytes);
+    };
+    raw("stdout", stdout);
+    raw("stderr", stderr);
+  }
+
+  /** Output that passed the worker's own capture by: of child processes, or of the runtime. */
+  #print(stream: LogLine["stream"], text: string): void {
+    if (stream === "stderr") {
+      this.#stderr.push(text);
+      if (this.#stderr.length > maxStderrLines) this.#stderr.shift();
+    }
+    const owner = this.#firstOf("active") ?? this.#firstOf("sent");
+    this.#log(owner?.launch ?? null, [{ atMs: Date.now(), stream, text }]);
+  }
+
+  #firstOf(state: Held["state"]): Held | undefined {
+    for (const held of this.held.values()) if (held.state === state) return held;
+    return undefined;
+  }
+
+  #log(attempt: AttemptRef | null, lines: readonly LogLine[]): void {
+    if (attempt !== null && this.held.has(attemptId(attempt))) this.#options.logs.append(refOf(attempt), lines);
+    else for (const { text } of lines) this.#options.onText(text);
+  }
+
+  #receive(line: string): void {
+    if (this.#lastWords !== null) return;
+    try {
+      this.#accept(JSON.parse(line) as FromWorker);
+    } catch (error) {
+      this.#break(`The worker process sent what cannot be read (${String(error)}): ${line.slice(0, 200)}`);
+    }
+  }
+
+  #accept(message: FromWorker): void {
+    switch (message.type) {
+      case "hello":
+        clearTimeout(this.#startTimer);
+        this.hasStarted = true;
+        if (this.state === "starting") this.state = "ready";
+        this.#options.onReady();
+        return;
+      case "call":
+      case "attach":
+      case "abortCalls":
+        this.#service.receive(message);
+        return;
+      case "states":
+        for (const { attempt, state } of message.attempts) this.#setState(attempt, state);
+        this.#options.onChange();
+        return;
+      case "outcomes":
+        this.#end(message.outcomes);
+        return;
+      case "logs":
+        this.#log(message.attempt, message.lines);
+        return;
+      case "described":
+      case "checked":
+        this.#question(message.request)?.resolve(message);
+        return;
+      case "unable":
+        this.#question(message.request)?.reject(new GodwitError(message.code, message.message));
+        return;
+      case "leaving":
+        this.#lastWords = { attempt: message.attempt, message: message.message };
+        return;
+      default:
+        throw new Error("there is no message of that type");
+    }
+  }
+
+  #setState(id: AttemptId, state: AttemptState): void {
+    const held = this.held.get(id);
+    if (held === undefined) return;
+    if (state !== "active" && state !== "waiting") throw new Error(`there is no state ${String(state)}`);
+    if ((held.state === "waiting") !== (state === "waiting")) this.#waiting += state === "waiting" ? 1 : -1;
+    held.state = state;
+    this.progressAtMs = performance.now();
+  }
+
+  #end(outcomes: readonly MeasuredOutcome[]): void {
+    const ended: { held: Held; measured: MeasuredOutcome }[] = [];
+    for (const measured of outcomes) {
+      const id = attemptId(measured.outcome);
+      const held = this.held.get(id);
+      if (held === undefined) continue;
+      if (!outcomeTypes.includes(measured.outcome.result.type)) throw new Error("there is no such outcome");
+      this.held.delete(id);
+      this.#service.forget(id);
+      if (held.state === "waiting") this.#waiting -= 1;
+      ended.push({ held, measured });
+    }
+    this.progressAtMs = performance.now();
+    this.#options.onOutcomes(ended);
+  }
+
+  #question(request: number): PromiseWithResolvers<WorkerReply> | undefined {
+    const question = this.#questions.get(request);
+    this.#questions.delete(request);
+    // The place that it held is free now.
+    this.#options.onChange();
+    return question;
+  }
+
+  /** R1. Whoever is active is blamed: the worker's own code does not do such things. */
+  #break(message: string): void {
+    if (this.#lastWords !== null || this.#endedFor !== null) return;
+    this.state = "leaving";
+    this.#lastWords = { attempt: null, message };
+    this.#options.onText(message);
+    this.#process.kill("SIGKILL");
+  }
+
+  async #finish(exitCode: number | null, signal: NodeJS.Signals | null, startError?: unknown): Promise<void> {
+    this.state = "leaving";
+    clearTimeout(this.#startTimer);
+    const { stdio, stdout, stderr } = this.#process;
+    stdio[fromPoolFd]?.destroy();
+    await closed([stdout, stderr, stdio[toPoolFd]].filter((pipe) => pipe != null));
+    this.#service.close();
+    const startWords = startError === undefined ? null : { attempt: null, message: textOf(startError) };
+    const loss: Loss = {
+      exitCode,
+      signal,
+      lastWords: this.#lastWords ?? startWords,
+      stderr: this.#stderr,
+      endedFor: this.#endedFor,
+    };
+    this.#options.onGone(loss);
+  }
+
+  /** Called by the pool once it has dealt with what was held. */
+  forsake(error: GodwitError): void {
+    for (const question of this.#questions.values()) question.reject(error);
+    this.#questions.clear();
+    this.held.clear();
+    this.#waiting = 0;
+  }
+}
+
+const outcomeTypes: readonly string[] = ["succeeded", "failed", "interrupted"];
+
+const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
+
+const textOf = (error: unknown): string => (isGodwitError(error) ? error.message : String(error));
+
+/** When all that was written has been read, or `drainMs` later. Pipes to the process are given up. */
+function closed(pipes: readonly (Readable | Writable)[]): Promise<void> {
+  return new Promise((resolve) => {
+    let open = pipes.length;
+    const timer = setTimeout(() => {
+      for (const pipe of pipes) pipe.destroy();
+      resolve();
+    }, drainMs);
+    const onClose = (): void => {
+      open -= 1;
+      if (open > 0) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const pipe of pipes) {
+      if (pipe.closed) onClose();
+      else pipe.once("close", onClose);
+    }
+    if (pipes.length === 0) onClose();
+  });
+}
