@@ -1,5 +1,4 @@
 // What every store must do, as tests that each database runs (store.ts R1 to R6).
-import type { TestContext } from "node:test";
 import { commitSuite } from "./commits.suite.ts";
 import { listingSuite } from "./listings.suite.ts";
 import { modelSuite } from "./model.suite.ts";
