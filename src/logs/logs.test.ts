@@ -63,6 +63,22 @@ test("a follower gets lines while another process writes them, from the start, a
   assert.deepEqual(seen, ["0", "1", "2", "3", "4"]);
 });
 
+test("a line that another process writes just after the attempt's end is not missed", async () => {
+  const root = freshDir();
+  const other = openLogs(root);
+  other.append(attempt, [line("early")]);
+  let asked = 0;
+  const isEnded = () => {
+    if (asked++ === 0) setTimeout(() => other.append(attempt, [line("late")]), 20);
+    return true;
+  };
+  const found = await Array.fromAsync(openLogs(root).read(attempt, { ...once, follow: true, isEnded }));
+  assert.deepEqual(
+    found.map(({ text }) => text),
+    ["early", "late"],
+  );
+});
+
 test("an aborted follower ends without an error", async () => {
   const logs = openLogs(freshDir());
   const stop = new AbortController();

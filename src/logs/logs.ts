@@ -108,7 +108,6 @@ class FileLogs implements Logs {
   async *read(attempt: AttemptRef, options: ReadOptions): AsyncIterable<LogLine> {
     const path = this.#path(attempt);
     const written = (): Promise<void> => this.#written(attemptId(attempt));
-    await written();
     yield* readLines(path, { ...options, written });
   }
 
