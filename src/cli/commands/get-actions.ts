@@ -1,0 +1,176 @@
+// `godwit get actions`, `godwit get action`.
+
+import type { ActionView } from "../../control/control.ts";
+import { type Action, type ActionError, isTerminal } from "../../core/action.ts";
+import type { Run } from "../../core/run.ts";
+import { codeFrame, locationText, userFrames } from "../failure-text.ts";
+import { progressText } from "../notes.ts";
+import type { CommonOptions } from "../place.ts";
+import { actionRecord, actionValues, attemptRecord } from "../records.ts";
+import { type Session, withExisting } from "../session.ts";
+import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
+import { durationText, fields, firstLine, fit, printable, sizeText, table } from "../text.ts";
+import { phaseSign, phaseWords, shortAction } from "../tree-lines.ts";
+import { valueLines } from "../value-text.ts";
+import { phasesOf } from "./get-runs.ts";
+
+export type ActionsOptions = CommonOptions & {
+  readonly parent?: string;
+  readonly phase?: string;
+  readonly limit: number;
+};
+
+export async function getActions(run: string, options: ActionsOptions, io: Io): Promise<number> {
+  return withExisting(options, io, async (session) => {
+    const { items, more } = await listed(session, run, options);
+    if (options.json === true)
+      await writeJson(
+        io,
+        items.map((action) => actionRecord(action, run)),
+      );
+    else await writeActions(items, more, io);
+    return 0;
+  });
+}
+
+async function listed(
+  session: Session,
+  run: string,
+  options: ActionsOptions,
+): Promise<{ readonly items: readonly Action[]; readonly more: boolean }> {
+  const { control } = session.godwit;
+  const parent =
+    options.parent === undefined ? null : (await control.getAction(session.scope, run, options.parent)).action.name;
+  const items: Action[] = [];
+  let token: string | null = null;
+  do {
+    const page = await control.listActions(session.scope, run, {
+      ...(parent === null ? {} : { parent }),
+      ...(options.phase === undefined ? {} : { phases: phasesOf(options.phase) }),
+      limit: Math.min(1_000, options.limit - items.length),
+      token,
+    });
+    items.push(...page.items);
+    token = page.token;
+  } while (token !== null && items.length < options.limit);
+  return { items, more: token !== null };
+}
+
+async function writeActions(actions: readonly Action[], more: boolean, io: Io): Promise<void> {
+  if (actions.length === 0) {
+    await writeLine(io.stdout, "No actions.");
+    return;
+  }
+  const paint = paintFor(io.stdout, io.env);
+  const rows = actions.map((action) => [
+    `${phaseSign(action.phase, paint, null)} ${"  ".repeat(Math.min(action.depth, 8))}${printable(action.label)}`,
+    action.parent === null ? action.name : action.name.slice(0, 12),
+    action.type,
+    action.cacheStatus === "hit" ? "cached" : phaseWords[action.phase],
+    action.attempt > 1 ? String(action.attempt) : "",
+    action.startedAtMs === null ? "" : durationText((action.endedAtMs ?? Date.now()) - action.startedAtMs),
+    action.error === null ? "" : fit(`${action.error.code}: ${printable(firstLine(action.error.message))}`, 60),
+  ]);
+  const lines = table(["  LABEL", "ACTION", "TYPE", "PHASE", "ATTEMPT", "TOOK", "ERROR"], rows);
+  await write(io.stdout, `${lines.join("\n")}\n`);
+  if (more) await writeLine(io.stdout, paint("dim", "There are more: --limit N shows them."));
+}
+
+export async function getAction(run: string, wanted: string, options: CommonOptions, io: Io): Promise<number> {
+  return withExisting(options, io, async (session) => {
+    const view = await session.godwit.control.getAction(session.scope, run, wanted);
+    const values = await actionValues(session, view.action);
+    const report = view.report === null ? null : await session.godwit.blobs.path(view.report);
+    if (options.json === true) {
+      await writeJson(io, {
+        ...actionRecord(view.action, run),
+        task: view.spec?.name ?? null,
+        ...values,
+        attempts: view.attempts.map(attemptRecord),
+        progress: view.progress,
+        report,
+        checkpointSizeBytes: view.checkpointSizeBytes,
+      });
+      return 0;
+    }
+    const owner = await session.godwit.control.getRun(session.scope, run);
+    const paint = paintFor(io.stdout, io.env);
+    await write(io.stdout, `${actionLines(view, { run: owner, values, report, cwd: io.cwd }, paint).join("\n")}\n`);
+    return 0;
+  });
+}
+
+type Around = {
+  readonly run: Run;
+  readonly values: Awaited<ReturnType<typeof actionValues>>;
+  readonly report: string | null;
+  readonly cwd: string;
+};
+
+function actionLines(view: ActionView, around: Around, paint: Paint): readonly string[] {
+  const { action } = view;
+  const { run, values, cwd } = around;
+  const extract = `godwit get output ${run.name} ${shortAction(action.name)} [NAME] --to PATH`;
+  return [
+    ...fields([
+      ["action", action.name],
+      ["run", run.name],
+      [action.type === "task" ? "task" : action.type, view.spec?.name ?? action.label],
+      ["parent", action.parent],
+      [
+        "phase",
+        `${phaseSign(action.phase, paint, null)} ${phaseWords[action.phase]}${action.cacheStatus === "hit" ? " (cached)" : ""}`,
+      ],
+      ["from", action.reusedFrom],
+      ["attempt", action.attempt === 0 ? null : String(action.attempt)],
+      [
+        "took",
+        action.startedAtMs === null ? null : durationText((action.endedAtMs ?? Date.now()) - action.startedAtMs),
+      ],
+      ["progress", view.progress === null || isTerminal(action.phase) ? null : progressText(view.progress)],
+      ["checkpoint", view.checkpointSizeBytes === null ? null : sizeText(view.checkpointSizeBytes)],
+      ["report", around.report],
+    ]),
+    ...attemptLines(view, around, paint),
+    ...section("inputs", values.inputs, paint),
+    ...(values.outputs === null
+      ? []
+      : [...section("outputs", values.outputs, paint), "", paint("dim", `files of it: ${extract}`)]),
+    ...(action.error === null ? [] : ["", ...errorText(action.error, run, cwd, paint)]),
+  ];
+}
+
+function attemptLines({ attempts, action }: ActionView, around: Around, paint: Paint): readonly string[] {
+  if (attempts.length === 0) return [];
+  const rows = attempts.map((attempt) => [
+    `  ${attempt.attempt}`,
+    attempt.phase === "timed_out" ? "timed out" : attempt.phase,
+    durationText(attempt.endedAtMs - attempt.startedAtMs),
+    attempt.error === null ? "" : `${attempt.error.code}: ${fit(printable(firstLine(attempt.error.message)), 90)}`,
+  ]);
+  const log = `godwit logs ${around.run.name} ${shortAction(action.name)} --attempt all`;
+  return [
+    "",
+    "earlier attempts:",
+    ...table(["  #", "END", "TOOK", "ERROR"], rows),
+    paint("dim", `  what they printed: ${log}`),
+  ];
+}
+
+function section(title: string, values: { readonly [name: string]: unknown }, paint: Paint): readonly string[] {
+  return Object.keys(values).length === 0
+    ? []
+    : ["", `${title}:`, ...valueLines(values, paint).map((line) => `  ${line}`)];
+}
+
+function errorText(error: ActionError, run: Run, cwd: string, paint: Paint): readonly string[] {
+  const { location, origin } = error;
+  return [
+    `${paint("red", "error:")} ${error.code}: ${error.message}`,
+    ...(origin === null
+      ? []
+      : [`  began in ${origin.task}, action ${shortAction(origin.action)}, attempt ${origin.attempt}`]),
+    ...(location === null ? [] : [`  at ${locationText(location, run, cwd)}`, ...codeFrame(location, run, paint)]),
+    ...userFrames(error.stack).map((frame) => paint("dim", `    ${frame}`)),
+  ];
+}

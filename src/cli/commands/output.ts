@@ -1,0 +1,138 @@
+// `godwit get output`: what an action gave, printed or written to a path.
+import { chmod, copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { dirname, extname, join, resolve, sep } from "node:path";
+import type { Action } from "../../core/action.ts";
+import { GodwitError } from "../../core/error.ts";
+import { didYouMean } from "../../core/names.ts";
+import { type Literal, type Literals, soleOutput } from "../../core/value.ts";
+import { convertTable } from "../input-files.ts";
+import type { CommonOptions } from "../place.ts";
+import { type Session, withExisting } from "../session.ts";
+import { type Io, paintFor, write, writeJson, writeLine } from "../terminal.ts";
+import { directoryManifest, literalsJson, nameOf, valueLines } from "../value-text.ts";
+
+export type OutputOptions = CommonOptions & { readonly to?: string };
+
+export async function getOutput(
+  run: string,
+  words: readonly string[],
+  options: OutputOptions,
+  io: Io,
+): Promise<number> {
+  return withExisting(options, io, async (session) => {
+    const { action, name } = await meant(session, run, words);
+    const literals = await outputs(session, action, run);
+    const chosen = name === null ? literals : { [name]: named(literals, name, action) };
+    if (options.to === undefined) {
+      const values = await literalsJson(chosen, session.godwit.blobs);
+      if (options.json === true) await writeJson(io, name === null ? values : values[name]);
+      else
+        await write(
+          io.stdout,
+          `${valueLines(name === null ? values : { [soleOutput]: values[name] }, paintFor(io.stdout, io.env)).join("\n")}\n`,
+        );
+      return 0;
+    }
+    const written = await extract(session, chosen, resolve(io.cwd, options.to));
+    if (options.json === true) await writeJson(io, { written });
+    else for (const path of written) await writeLine(io.stdout, path);
+    return 0;
+  });
+}
+
+/** `RUN NAME` is an output of the run itself if it has one of that name; else the word is an action. */
+async function meant(
+  session: Session,
+  run: string,
+  [first, second]: readonly string[],
+): Promise<{ action: Action; name: string | null }> {
+  const { control } = session.godwit;
+  const find = async (wanted: string): Promise<Action> => (await control.getAction(session.scope, run, wanted)).action;
+  if (first === undefined) return { action: await find("a0"), name: null };
+  if (second !== undefined) return { action: await find(first), name: second };
+  const root = await find("a0");
+  const hasIt = root.outputs !== null && Object.hasOwn(await control.literals(root.outputs), first);
+  return hasIt ? { action: root, name: first } : { action: await find(first), name: null };
+}
+
+async function outputs(session: Session, action: Action, run: string): Promise<Literals> {
+  if (action.outputs !== null) return session.godwit.control.literals(action.outputs);
+  throw new GodwitError(
+    "failed_precondition",
+    `${action.label} of ${run} is ${action.phase} and has no outputs. See godwit get action ${run} ${action.name}`,
+  );
+}
+
+function named(literals: Literals, name: string, action: Action): Literal {
+  const literal = literals[name];
+  if (literal !== undefined) return literal;
+  const names = Object.keys(literals);
+  throw new GodwitError(
+    "not_found",
+    `${action.label} has no output "${name}".${didYouMean(name, names)} It has: ${names.join(", ") || "none"}.`,
+  );
+}
+
+/** One value goes to the path itself, several into it as a directory. */
+async function extract(session: Session, literals: Literals, to: string): Promise<readonly string[]> {
+  const entries = Object.entries(literals);
+  const [only] = entries;
+  if (entries.length === 1 && only !== undefined) return [await writeValue(session, only[1], await inside(to, only))];
+  const written: string[] = [];
+  for (const entry of entries) written.push(await writeValue(session, entry[1], join(to, fileName(entry))));
+  return written;
+}
+
+async function inside(to: string, entry: readonly [string, Literal]): Promise<string> {
+  const isDirectory = (await stat(to).catch(() => null))?.isDirectory() === true;
+  return isDirectory || to.endsWith(sep) ? join(to, fileName(entry)) : to;
+}
+
+function fileName([name, literal]: readonly [string, Literal]): string {
+  const plain = literal.type === "union" ? literal.value : literal;
+  if (plain.type === "blob") return safe(nameOf(plain.uri, name));
+  return safe(plain.type === "structuredDataset" ? `${name}.parquet` : `${name}.json`);
+}
+
+/** Names come from tasks: none of them may lead out of the directory. */
+const safe = (name: string): string => name.replaceAll(/[/\\]/g, "_").replace(/^\.+$/, "_");
+
+async function writeValue(session: Session, literal: Literal, path: string): Promise<string> {
+  const { blobs } = session.godwit;
+  await mkdir(dirname(path), { recursive: true });
+  if (literal.type === "union") return writeValue(session, literal.value, path);
+  if (literal.type === "blob" && literal.dimensionality === "multipart") {
+    const manifest = await directoryManifest(literal, blobs);
+    if (manifest === null)
+      throw new GodwitError("data_loss", `The directory ${literal.hash} is not stored any more; rerun what made it.`);
+    await mkdir(path, { recursive: true });
+    for (const file of manifest.files) await writeMember(session, file, path);
+    return path;
+  }
+  if (literal.type === "blob") await copyFile(await blobs.path(literal.hash), path);
+  else if (literal.type === "structuredDataset") await writeTable(session, literal.hash, path);
+  else {
+    const { literalToText } = await import("../../idl/idl.ts");
+    await writeFile(path, `${literalToText(literal)}\n`);
+  }
+  return path;
+}
+
+type Member = { readonly path: string; readonly digest: string; readonly executable: boolean };
+
+async function writeMember({ godwit }: Session, file: Member, directory: string): Promise<void> {
+  const path = resolve(directory, file.path);
+  if (!path.startsWith(directory + sep))
+    throw new GodwitError("data_loss", `The directory has a file that would lie outside of it: ${file.path}`);
+  await mkdir(dirname(path), { recursive: true });
+  await copyFile(await godwit.blobs.path(file.digest), path);
+  await chmod(path, file.executable ? 0o755 : 0o644);
+}
+
+/** As Parquet, or as CSV or JSON if the path says so. */
+async function writeTable({ godwit }: Session, digest: string, path: string): Promise<void> {
+  const source = await godwit.blobs.path(digest);
+  const extension = extname(path).toLowerCase();
+  if (extension === ".csv" || extension === ".json") await writeFile(path, await convertTable(source, extension));
+  else await copyFile(source, path);
+}

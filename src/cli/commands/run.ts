@@ -1,0 +1,137 @@
+// `godwit run`: bundle, check, start, show.
+
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Manifest, TaskSpec } from "../../core/task.ts";
+import type { Literals } from "../../core/value.ts";
+import { findTask, loadCode, type Source } from "../code.ts";
+import { usageError } from "../error-report.ts";
+import { parseInputFlags } from "../input-flags.ts";
+import { inputLiterals, jsonInputs } from "../input-values.ts";
+import { type CommonOptions, dataDirOf, projectDirOf, scopeOf, sourceFile } from "../place.ts";
+import { runArguments } from "../run-arguments.ts";
+import { carry, type DisplayOptions, type Started } from "../running.ts";
+import { openSession, type Session } from "../session.ts";
+import { taskHelp } from "../task-help.ts";
+import type { Io } from "../terminal.ts";
+import { write } from "../terminal.ts";
+
+export type RunOptions = DisplayOptions & {
+  readonly name?: string;
+  readonly overwriteCache?: boolean;
+  readonly inputs?: string;
+};
+
+export async function run(
+  rest: readonly string[],
+  options: RunOptions,
+  ownFlags: readonly string[],
+  io: Io,
+): Promise<number> {
+  return carry(io, options, async (opened): Promise<Started> => {
+    const { file, task, inputs: tokens } = runArguments(rest);
+    const source = sourceOf(file, io);
+    const dataDir = dataDirOf(options, io, source.projectDir);
+    const opening = openSession({ dataDir, scope: scopeOf(options, io), io, isWarm: true, ...workersOf(options) }).then(
+      (session) => {
+        opened(session);
+        return session;
+      },
+    );
+    const { session, manifest } = await loadCode(source, opening, dataDir);
+    const spec = findTask(manifest, task);
+    const inputs = await checkedInputs(
+      { session, source, manifest, spec, command: `godwit run ${file} ${spec.shortName}` },
+      tokens,
+      options,
+      ownFlags,
+    );
+    const { run: created, created: isNew } = await session.godwit.control.createRun(session.scope, {
+      name: options.name ?? null,
+      manifest,
+      task: spec.name,
+      inputs,
+      source,
+      overwriteCache: options.overwriteCache === true,
+      recovers: null,
+    });
+    return { session, run: created, isNew };
+  });
+}
+
+export function sourceOf(file: string, io: Io): Source {
+  const path = sourceFile(file, io);
+  return { file: path, projectDir: projectDirOf(dirname(path)) };
+}
+
+const workersOf = ({ workers }: DisplayOptions): { readonly workers?: number } =>
+  workers === undefined ? {} : { workers };
+
+type Target = {
+  readonly session: Session;
+  readonly source: Source;
+  readonly manifest: Manifest;
+  readonly spec: TaskSpec;
+  /** To ask for help with. */
+  readonly command: string;
+};
+
+async function checkedInputs(
+  target: Target,
+  tokens: readonly string[],
+  options: RunOptions,
+  ownFlags: readonly string[],
+): Promise<Literals> {
+  const { session, source, manifest, spec, command } = target;
+  const { io, godwit } = session;
+  const flags = parseInputFlags(tokens, spec.interface.inputs, ownFlags);
+  const json = await jsonInputs(options.inputs, io);
+  const { literals, problems } = await inputLiterals(spec, flags, json, { blobs: godwit.blobs, cwd: io.cwd });
+  if (problems.length > 0) throw inputsError(spec, problems, command);
+  const issues = await godwit.check(manifest.bundle, source.projectDir, spec.name, literals);
+  if (issues.length > 0) throw inputsError(spec, issues, command);
+  return literals;
+}
+
+const inputsError = (spec: TaskSpec, problems: readonly string[], command: string): Error =>
+  usageError(
+    `The inputs of ${spec.name} are not right:\n${problems.map((problem) => `  ${problem}`).join("\n")}\nSee ${command} --help`,
+  );
+
+/** `godwit run FILE [TASK] --help`: loads the file, but leaves no data directory behind. */
+export async function helpForTask(rest: readonly string[], options: CommonOptions, io: Io): Promise<number> {
+  const { file, task } = runArguments(rest);
+  return withLoaded(file, options, io, async (manifest) => {
+    await write(io.stdout, `${taskHelp(manifest, file, task, io.stdout.columns ?? 100)}\n`);
+    return 0;
+  });
+}
+
+/** Loads a file's tasks without starting anything. */
+export async function withLoaded<T>(
+  file: string,
+  options: CommonOptions,
+  io: Io,
+  work: (manifest: Manifest) => Promise<T>,
+): Promise<T> {
+  const source = sourceOf(file, io);
+  const wanted = dataDirOf(options, io, source.projectDir);
+  const borrowed = existsSync(wanted) ? null : await mkdtemp(join(tmpdir(), "godwit-"));
+  const dataDir = borrowed ?? wanted;
+  let session: Session | null = null;
+  try {
+    const opening = openSession({ dataDir, scope: scopeOf(options, io), io, workers: 1, isWarm: true }).then(
+      (opened) => {
+        session = opened;
+        return opened;
+      },
+    );
+    const { manifest } = await loadCode(source, opening, dataDir);
+    return await work(manifest);
+  } finally {
+    await (session as Session | null)?.godwit.close();
+    if (borrowed !== null) await rm(borrowed, { recursive: true, force: true });
+  }
+}

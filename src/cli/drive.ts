@@ -1,0 +1,152 @@
+// Carries a run to its end while showing it: serves it here, or follows the process that does.
+
+import type { RunUpdate, RunView } from "../control/control.ts";
+import { isTerminal } from "../core/action.ts";
+import { isGodwitError } from "../core/error.ts";
+import type { Run } from "../core/run.ts";
+import type { Godwit } from "../godwit.ts";
+import { type Display, LiveDisplay, type Subject, silentDisplay } from "./display.ts";
+import { LogTails } from "./log-tails.ts";
+import { Notes } from "./notes.ts";
+import { PlainDisplay } from "./plain-display.ts";
+import { RunTree } from "./run-tree.ts";
+import type { Session } from "./session.ts";
+import type { Ending } from "./summary.ts";
+import { paintFor, type Screen } from "./terminal.ts";
+
+export type DriveOptions = {
+  readonly screen: Screen;
+  readonly isQuiet: boolean;
+  /** Existing actions are taken in first, so that what is told again is not counted twice. */
+  readonly isNew: boolean;
+  readonly startedAtMs: number;
+  readonly race: <T>(work: Promise<T>) => Promise<T>;
+};
+
+const pageSize = 1_000;
+/** How often it is looked whether the process that serves the run still lives. */
+const takeOverMs = 1_000;
+
+export async function drive(session: Session, run: Run, options: DriveOptions): Promise<Ending> {
+  const tree = new RunTree();
+  const notes = new Notes(session, run, tree);
+  const paint = paintFor(options.screen, session.io.env);
+  const subject: Subject = { run: run.name, tree, notes: () => notes, nowMs: Date.now };
+  const { display, plain } = displayFor(options, subject, session);
+  const tails = options.isQuiet ? null : new LogTails(session, run.name, paint, (text) => display.line(text));
+  const stop = new AbortController();
+  const watching = watch({ session, run, tree, notes, display, plain, tails, options, signal: stop.signal });
+  const serving = serve(session, run, stop.signal);
+  try {
+    // Serving fails only with what ends the process's work (a full disk); then watching would wait for ever.
+    const last = await options.race(Promise.race([watching, failureOf(serving)]));
+    // Ends the waiting for another process; what is served here ends by itself.
+    stop.abort();
+    await options.race(Promise.all([serving, tails?.close()]));
+    return { run: last, cached: tree.cached, wallMs: Date.now() - options.startedAtMs };
+  } finally {
+    stop.abort();
+    notes.close();
+    display.end();
+    // Both end soon: what they wait for has been called off, or their failure is the one already on its way.
+    await Promise.allSettled([watching]);
+  }
+}
+
+const failureOf = (work: Promise<void>): Promise<never> => new Promise((_, reject) => work.catch(reject));
+
+function displayFor(
+  options: DriveOptions,
+  subject: Subject,
+  session: Session,
+): { display: Display; plain: PlainDisplay | null } {
+  if (options.isQuiet) return { display: silentDisplay, plain: null };
+  const paint = paintFor(options.screen, session.io.env);
+  if (options.screen.isTTY === true && session.io.env.TERM !== "dumb")
+    return { display: new LiveDisplay(options.screen, subject, paint), plain: null };
+  const plain = new PlainDisplay(options.screen, subject, paint);
+  return { display: plain, plain };
+}
+
+type Watch = {
+  readonly session: Session;
+  readonly run: Run;
+  readonly tree: RunTree;
+  readonly notes: Notes;
+  readonly display: Display;
+  readonly plain: PlainDisplay | null;
+  readonly tails: LogTails | null;
+  readonly options: DriveOptions;
+  readonly signal: AbortSignal;
+};
+
+async function watch(work: Watch): Promise<RunView> {
+  const { session, run, options, signal } = work;
+  const { control } = session.godwit;
+  if (!options.isQuiet) await work.notes.open({ showsProgress: work.plain === null });
+  const seenRevision = options.isNew ? 0 : await takeIn(work);
+  let last: RunView | null = null;
+  for await (const update of control.watchRun(session.scope, run.name, signal)) {
+    last = update.run;
+    await take(work, update, seenRevision);
+  }
+  return last !== null && isTerminal(last.phase) ? last : control.getRun(session.scope, run.name);
+}
+
+/** What there is already, parents before children. Returns the revision up to which it was taken in. */
+async function takeIn({ session, run, tree }: Watch): Promise<number> {
+  const { control } = session.godwit;
+  const { revision } = await control.getRun(session.scope, run.name);
+  let token: string | null = null;
+  do {
+    const page = await control.listActions(session.scope, run.name, { limit: pageSize, token });
+    for (const action of page.items) if (action.revision <= revision) tree.apply(action);
+    token = page.token;
+  } while (token !== null);
+  return revision;
+}
+
+async function take(work: Watch, update: RunUpdate, seenRevision: number): Promise<void> {
+  for (const action of update.actions) {
+    if (action.revision <= seenRevision) continue;
+    const change = work.tree.apply(action);
+    if (change !== null && change.node.phase === "paused" && !work.options.isQuiet)
+      await work.notes.prompt(change.node);
+    if (change !== null) work.plain?.change(change);
+    work.tails?.changed(action, work.options.startedAtMs);
+  }
+  work.display.changed(update);
+}
+
+/** Serves the run, or waits while another process does, and takes over when that one dies. */
+async function serve(session: Session, run: Run, signal: AbortSignal): Promise<void> {
+  const { godwit, scope } = session;
+  const ended = async (): Promise<boolean> => isTerminal((await godwit.control.getRun(scope, run.name)).phase);
+  while (!signal.aborted && !(await ended())) {
+    if (!(await godwit.isServed(run.id)) && (await servedHere(godwit, run.id))) return;
+    await pause(takeOverMs, signal);
+  }
+}
+
+/** False if another process was quicker. */
+async function servedHere(godwit: Godwit, run: number): Promise<boolean> {
+  try {
+    await godwit.serve(run);
+    return true;
+  } catch (error) {
+    if (isGodwitError(error) && error.code === "already_exists") return false;
+    throw error;
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+  });
+}

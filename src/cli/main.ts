@@ -1,0 +1,46 @@
+// The door of the command line: arguments in, exit code out. Only here is the process owned.
+import { readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import { errorLines, exitCodeOf, exitOk, exitUsage } from "./error-report.ts";
+import { createProgram } from "./program.ts";
+import { type Io, paintFor } from "./terminal.ts";
+
+/** Runs one command. `argv` is without the names of Node and of the script. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const io: Io = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    env: process.env,
+    cwd: process.cwd(),
+  };
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
+  return command(argv, io);
+}
+
+export async function command(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode = exitOk;
+  const program = createProgram(io, version(), (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander has said it already: help that was asked for, or what is wrong with the flags.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitOk : exitUsage;
+    const isDebugging = (io.env.GODWIT_DEBUG ?? "") !== "";
+    io.stderr.write(`${errorLines(error, paintFor(io.stderr, io.env), isDebugging).join("\n")}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** `godwit get runs | head` closes our output early; that is no failure, and nobody reads on. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+}
+
+function version(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { test } from "node:test";
+import type { Action } from "../core/action.ts";
+import { action, failed, running, succeeded } from "./actions.fixture.ts";
+import { PlainDisplay } from "./plain-display.ts";
+import { RunTree } from "./run-tree.ts";
+import { noNotes } from "./tree-lines.ts";
+
+function shown(actions: readonly Action[]): readonly string[] {
+  const screen = new PassThrough();
+  const tree = new RunTree();
+  const display = new PlainDisplay(screen, { run: "nightly", tree, notes: () => noNotes, nowMs: () => 0 });
+  for (const each of actions) {
+    const change = tree.apply(each);
+    if (change !== null) display.change(change);
+  }
+  display.end();
+  const text = String(screen.read() ?? "");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.replace(/^ *0ms {2}/, ""));
+}
+
+const root = action("a0", null, { label: "main", ...running });
+
+test("a line for each start and end, and none for what only waits its turn", () => {
+  const lines = shown([
+    root,
+    action("cccccccc", "a0"),
+    action("cccccccc", "a0", running),
+    action("cccccccc", "a0", succeeded),
+  ]);
+  assert.deepEqual(lines, ["⟳ main started", "⟳ train cccccc started", "✓ train cccccc succeeded in 1.2s"]);
+});
+
+test("a cached result, a failure and a retry say so", () => {
+  const retried = { ...failed, phase: "queued", endedAtMs: null } as const;
+  const lines = shown([
+    root,
+    action("hit", "a0", { ...succeeded, cacheStatus: "hit" }),
+    action("bad", "a0", running),
+    action("bad", "a0", retried),
+    action("bad", "a0", { ...running, attempt: 2 }),
+    action("bad", "a0", { ...failed, attempt: 2 }),
+  ]);
+  assert.deepEqual(lines.slice(1), [
+    "✓ train hit cached",
+    "⟳ train bad started",
+    "· train bad failed, retry 1 follows: TypeError: x is not a function",
+    "⟳ train bad started, attempt 2",
+    "✗ train bad failed after 500ms: TypeError: x is not a function",
+  ]);
+});
+
+test("a condition says how to answer it", () => {
+  const lines = shown([root, action("cond", "a0", { type: "condition", label: "approve", phase: "paused" })]);
+  assert.equal(lines[1], "◆ approve cond waits for a signal. Answer with: godwit signal nightly approve VALUE");
+});
+
+test("100,000 calls give a few lines and a summary, and no failure is crowded out", () => {
+  const many = Array.from({ length: 100_000 }, (_, index) => [
+    action(`c${index}`, "a0", running),
+    action(`c${index}`, "a0", index === 99_999 ? failed : succeeded),
+  ]).flat();
+  const lines = shown([root, ...many]);
+  assert.ok(lines.length < 60, `${lines.length} lines`);
+  assert.ok(lines.some((line) => line.startsWith("✗ train c99999 failed")));
+  assert.equal(lines.at(-1), "  train ×100,000: 99,999 succeeded, 1 failed");
+});

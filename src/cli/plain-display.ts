@@ -1,0 +1,114 @@
+// Lines for pipes, files and CI: one for each change worth knowing, and summaries where there would be too many.
+//
+// R1  A group prints its first `maxLinesPerGroup` lines one by one; then it is summed up at intervals.
+// R2  Failures are printed up to a bound of their own, so that successes never crowd them out.
+
+import type { RunUpdate } from "../control/control.ts";
+import { isSuccess, isTerminal, type Phase } from "../core/action.ts";
+import type { Display, Subject } from "./display.ts";
+import type { TreeChange, TreeGroup, TreeNode } from "./run-tree.ts";
+import { noPaint, type Paint, type Screen } from "./terminal.ts";
+import { countText, durationText } from "./text.ts";
+import { groupCounts, phaseSign, retryText, shortAction, signalCommand } from "./tree-lines.ts";
+
+const maxLinesPerGroup = 24;
+const maxLines = 400;
+const maxFailureLines = 50;
+const summaryMs = 10_000;
+
+export class PlainDisplay implements Display {
+  readonly #screen: Screen;
+  readonly #subject: Subject;
+  readonly #paint: Paint;
+  readonly #startedAtMs: number;
+  readonly #linesOf = new Map<string, number>();
+  readonly #summed = new Set<TreeGroup>();
+  #lines = 0;
+  #failureLines = 0;
+  #summedAtMs: number;
+
+  constructor(screen: Screen, subject: Subject, paint: Paint = noPaint) {
+    this.#screen = screen;
+    this.#subject = subject;
+    this.#paint = paint;
+    this.#startedAtMs = subject.nowMs();
+    this.#summedAtMs = this.#startedAtMs;
+  }
+
+  /** One change that the tree saw; call before `changed`. */
+  change(change: TreeChange): void {
+    const text = this.#text(change);
+    if (text === null) return;
+    const { node, group } = change;
+    const isFailure = isTerminal(node.phase) && !isSuccess(node.phase);
+    if (this.#mayPrint(node, isFailure)) this.line(text);
+    else if (group !== null) this.#summed.add(group);
+  }
+
+  changed(_update: RunUpdate): void {
+    if (this.#subject.nowMs() - this.#summedAtMs >= summaryMs) this.#summarise();
+  }
+
+  line(text: string): void {
+    const elapsed = durationText(this.#subject.nowMs() - this.#startedAtMs).padStart(7);
+    this.#screen.write(`${this.#paint("dim", elapsed)}  ${text}\n`);
+  }
+
+  end(): void {
+    this.#summarise();
+  }
+
+  /** R1, R2. */
+  #mayPrint(node: TreeNode, isFailure: boolean): boolean {
+    if (isFailure) return this.#failureLines++ < maxFailureLines;
+    const key = `${node.parent}/${node.label}`;
+    const printed = this.#linesOf.get(key) ?? 0;
+    if (printed >= maxLinesPerGroup || this.#lines >= maxLines) return false;
+    if (this.#linesOf.size < maxLines || printed > 0) this.#linesOf.set(key, printed + 1);
+    this.#lines++;
+    return true;
+  }
+
+  #summarise(): void {
+    this.#summedAtMs = this.#subject.nowMs();
+    for (const group of [...this.#summed].slice(0, 20)) {
+      this.line(`  ${group.label} ×${countText(group.total)}: ${groupCounts(group, this.#paint)}`);
+    }
+    this.#summed.clear();
+  }
+
+  #text({ node, before, attemptBefore }: TreeChange): string | null {
+    const sign = phaseSign(node.phase, this.#paint, null);
+    const name = node.parent === null ? node.label : `${node.label} ${shortAction(node.name)}`;
+    const words = (text: string): string => `${sign} ${name} ${text}`;
+    if (before !== null && isTerminal(before)) return null;
+    if (node.phase === "queued") {
+      if (before !== "running" || node.failures === null || node.failures.count === 0) return null;
+      return words(`failed, ${retryText(node, this.#subject.notes())} follows: ${node.error}`);
+    }
+    if (node.phase === "running") {
+      if (node.type === "trace" || (before === "running" && attemptBefore === node.attempt)) return null;
+      return words(node.attempt > 1 ? `started, attempt ${node.attempt}` : "started");
+    }
+    if (node.phase === "paused") {
+      const prompt = this.#subject.notes().prompts.get(node.name);
+      const command = signalCommand(this.#subject.run, node.label);
+      return words(`waits for a signal${prompt === undefined ? "" : `: ${prompt}`}. Answer with: ${command}`);
+    }
+    return isTerminal(node.phase) ? words(endText(node)) : null;
+  }
+}
+
+const endWords: { readonly [phase in Phase]?: string } = {
+  failed: "failed",
+  aborted: "was aborted",
+  timed_out: "timed out",
+};
+
+function endText(node: TreeNode): string {
+  const from = node.startedAtMs ?? node.createdAtMs;
+  const took = durationText((node.endedAtMs ?? from) - from);
+  if (node.phase === "recovered") return "recovered";
+  if (node.phase === "succeeded") return node.isCached ? "cached" : `succeeded in ${took}`;
+  return `${endWords[node.phase]} after ${took}${node.error === null ? "" : `: ${node.error}`}`;
+}

@@ -1,0 +1,124 @@
+// What run, resume and rerun have in common: show a run until it has ended, then print what came of it.
+import { isSuccess, isTerminal } from "../core/action.ts";
+import type { Run } from "../core/run.ts";
+import { type DriveOptions, drive } from "./drive.ts";
+import { codeOf, exitFailed, exitOk, messageOf } from "./error-report.ts";
+import { Interrupted, Interrupts } from "./interrupts.ts";
+import type { CommonOptions } from "./place.ts";
+import type { Session } from "./session.ts";
+import {
+  type Ending,
+  endingFailure,
+  endingLine,
+  failureOf,
+  noActions,
+  outputsOf,
+  type RunSummary,
+  summaryOf,
+} from "./summary.ts";
+import { type Io, paintFor, type Screen, write, writeJson, writeLine } from "./terminal.ts";
+import { valueLines } from "./value-text.ts";
+
+export type DisplayOptions = CommonOptions & { readonly quiet?: boolean; readonly workers?: number };
+
+/** With `--json`, stdout is for the one object, and what people watch goes to stderr. */
+export const screenOf = (options: DisplayOptions, io: Io): Screen => (options.json === true ? io.stderr : io.stdout);
+
+export type Started = { readonly session: Session; readonly run: Run; readonly isNew: boolean };
+
+/**
+ * Starts (or finds) a run, carries it to its end, prints its result. `opening` is closed in any case.
+ * Returns the exit code.
+ */
+export async function carry(
+  io: Io,
+  options: DisplayOptions,
+  start: (opened: (session: Session) => void) => Promise<Started>,
+): Promise<number> {
+  const startedAtMs = Date.now();
+  const screen = screenOf(options, io);
+  let session: Session | null = null;
+  let run: Run | null = null;
+  const interrupts = new Interrupts(() => {
+    if (screen.isTTY === true) screen.write("\x1b[?25h");
+  });
+  try {
+    const started = await interrupts.race(
+      start((opened) => {
+        session = opened;
+      }),
+    );
+    ({ session, run } = started);
+    const driving: DriveOptions = {
+      screen,
+      isQuiet: options.quiet === true,
+      isNew: started.isNew,
+      startedAtMs,
+      race: (work) => interrupts.race(work),
+    };
+    if (!options.quiet) await announce(started, screen, io);
+    const ending = await drive(started.session, run, driving);
+    return await tell(started.session, ending, options);
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      await tellStopped(io, run, error, options);
+      return error.exitCode;
+    }
+    if (options.json === true) await writeJson(io, errorSummary(error, run, Date.now() - startedAtMs));
+    throw error;
+  } finally {
+    await (session as Session | null)?.godwit.close();
+    interrupts.close();
+  }
+}
+
+async function announce({ run, isNew }: Started, screen: Screen, io: Io): Promise<void> {
+  const paint = paintFor(screen, io.env);
+  const what = isNew ? "run" : isTerminal(run.phase) ? "run (has ended before)" : "run (resumed)";
+  await writeLine(screen, paint("dim", `${what} ${run.name}`));
+}
+
+async function tell(session: Session, ending: Ending, options: DisplayOptions): Promise<number> {
+  const { io } = session;
+  const failure = await failureOf(session, ending.run);
+  const isGood = isSuccess(ending.run.phase);
+  const screen = screenOf(options, io);
+  if (!options.quiet) await writeLine(screen, endingLine(ending, paintFor(screen, io.env)));
+  if (options.json === true) await writeJson(io, await summaryOf(session, ending, failure));
+  else if (isGood) {
+    const lines = valueLines(await outputsOf(session, ending.run.name), paintFor(io.stdout, io.env));
+    if (lines.length > 0) await write(io.stdout, `${lines.join("\n")}\n`);
+  }
+  if (!isGood) {
+    const lines = endingFailure(session, ending.run, failure, paintFor(io.stderr, io.env));
+    if (lines.length > 0) await write(io.stderr, `${lines.join("\n")}\n`);
+  }
+  return isGood ? exitOk : exitFailed;
+}
+
+async function tellStopped(io: Io, run: Run | null, stopped: Interrupted, options: DisplayOptions): Promise<void> {
+  if (run === null) {
+    await writeLine(io.stderr, `${stopped.message} Nothing had been started.`);
+  } else {
+    await writeLine(io.stderr, `${stopped.message} The run goes on with: godwit resume ${run.name}`);
+  }
+  if (options.json === true) await writeJson(io, stoppedSummary(run, stopped));
+}
+
+function stoppedSummary(run: Run | null, stopped: Interrupted): RunSummary {
+  return {
+    ...errorSummary(stopped, run, 0),
+    error: { code: "canceled", message: stopped.message, action: null, attempt: null, location: null },
+  };
+}
+
+export function errorSummary(error: unknown, run: Run | null, wallMs: number): RunSummary {
+  return {
+    run: run?.name ?? null,
+    phase: run?.phase ?? null,
+    outputs: null,
+    error: { code: codeOf(error), message: messageOf(error), action: null, attempt: null, location: null },
+    actions: noActions,
+    wallMs,
+  };
+}

@@ -1,0 +1,42 @@
+// An open Godwit for the time of one command, and its closing whatever happens.
+import type { Scope } from "../control/control.ts";
+import type { Godwit } from "../godwit.ts";
+import { type CommonOptions, existingDataDir, scopeOf } from "./place.ts";
+import type { Io } from "./terminal.ts";
+
+export type Session = {
+  readonly godwit: Godwit;
+  readonly scope: Scope;
+  readonly io: Io;
+  readonly dataDir: string;
+};
+
+export type SessionConfig = {
+  readonly dataDir: string;
+  readonly scope: Scope;
+  readonly io: Io;
+  readonly workers?: number;
+  /** A worker will be needed: it starts at once, beside everything else. */
+  readonly isWarm?: boolean;
+};
+
+export async function openSession({ dataDir, scope, io, workers, isWarm }: SessionConfig): Promise<Session> {
+  const { openGodwit } = await import("../godwit.ts");
+  const godwit = await openGodwit({ dataDir, ...(workers === undefined ? {} : { workers }) });
+  if (isWarm === true) godwit.warm();
+  return { godwit, scope, io, dataDir };
+}
+
+/** For commands that work on what is there. */
+export async function withExisting<T>(
+  options: CommonOptions,
+  io: Io,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession({ dataDir: existingDataDir(options, io), scope: scopeOf(options, io), io });
+  try {
+    return await work(session);
+  } finally {
+    await session.godwit.close();
+  }
+}
