@@ -31,7 +31,7 @@ export type Binding = { readonly from: Origin; readonly imported: string };
 
 export type Statement = {
   readonly range: Range;
-  /** Of its text without comments. */
+  /** Of what it says, not of how it is laid out. */
   readonly hash: string;
   /** `declares`: nothing happens when it is loaded; `computes`: declares names, and runs code; `acts`: the rest. */
   readonly type: "declares" | "computes" | "acts";
@@ -95,7 +95,9 @@ export function identify(
   if (lost !== -1) return unknown(`${at} is not a statement of the code bundle`);
   const outermost = roots.at(-1);
   if (outermost != null && runsLater(outermost, where)) {
-    return unknown(`${at} defines the task in a function that runs after its module was loaded, so that its callers are not known`);
+    return unknown(
+      `${at} defines the task in a function that runs after its module was loaded, so that its callers are not known`,
+    );
   }
   const reach = new Reach(graph, new Set(allCallSites.flat().flatMap((site) => placeOf(graph, site)?.statement ?? [])));
   for (const place of roots) if (place !== null) reach.root(place);
@@ -127,17 +129,19 @@ function placeOf(graph: ModuleGraph, site: SourceLocation): Place | null {
 }
 
 const isWithin = ([start, end]: Range, { line, column }: SourceLocation): boolean =>
-  (line > start[0] || (line === start[0] && column >= start[1])) && (line < end[0] || (line === end[0] && column <= end[1]));
+  (line > start[0] || (line === start[0] && column >= start[1])) &&
+  (line < end[0] || (line === end[0] && column <= end[1]));
 
-const runsLater = ({ statement }: Place, site: SourceLocation): boolean => statement.functions.some((range) => isWithin(range, site));
+const runsLater = ({ statement }: Place, site: SourceLocation): boolean =>
+  statement.functions.some((range) => isWithin(range, site));
 
-const originKey = (origin: Origin): string => `${origin.type} ${origin.type === "module" ? origin.path : origin.type === "package" ? origin.specifier : origin.name}`;
+const originKey = (origin: Origin): string =>
+  `${origin.type} ${origin.type === "module" ? origin.path : origin.type === "package" ? origin.specifier : origin.name}`;
 
 /** What a name stands for, once all re-exports have been followed. */
 type Meaning = {
   readonly key: string;
-  readonly in:
-    /** `*`: all of it. */
+  readonly in: /** `*`: all of it. */
     | { readonly type: "module"; readonly path: string; readonly name: string }
     | { readonly type: "package"; readonly name: string }
     /** Node's own, or the name of a type. */
@@ -263,12 +267,20 @@ class Reach {
     const { imports } = this.#module(path);
     const binding = Object.hasOwn(imports, name) ? imports[name] : undefined;
     if (binding === undefined) return { key: `${path}#${name}`, in: { type: "module", path, name }, via: [] };
-    return this.#meaning(binding.imported === "*" && member !== undefined ? { from: binding.from, imported: member } : binding);
+    return this.#meaning(
+      binding.imported === "*" && member !== undefined ? { from: binding.from, imported: member } : binding,
+    );
   }
 
   #meaning({ from, imported }: Binding): Meaning {
     if (from.type === "module") {
-      return this.#exported(from.path, imported, []) ?? { key: `${from.path}#${imported}?`, in: { type: "nothing" }, via: [] };
+      return (
+        this.#exported(from.path, imported, []) ?? {
+          key: `${from.path}#${imported}?`,
+          in: { type: "nothing" },
+          via: [],
+        }
+      );
     }
     const key = `${originKey(from)}#${imported}`;
     return { key, in: from.type === "package" ? { type: "package", name: from.name } : { type: "nothing" }, via: [] };
@@ -277,7 +289,8 @@ class Reach {
   /** Null: the module has no such export, which the compiler allows for the names of types only. */
   #exported(path: string, name: string, via: readonly string[]): Meaning | null {
     const module = this.#module(path);
-    if (name === "*" || module.type !== "esm") return { key: `${path}#*`, in: { type: "module", path, name: "*" }, via };
+    if (name === "*" || module.type !== "esm")
+      return { key: `${path}#*`, in: { type: "module", path, name: "*" }, via };
     if (via.includes(path)) return null;
     const passed = [...via, path];
     const target = Object.hasOwn(module.exports, name) ? module.exports[name] : undefined;
@@ -294,7 +307,9 @@ class Reach {
   }
 
   #next(target: Binding, via: readonly string[]): Meaning | null {
-    return target.from.type === "module" ? this.#exported(target.from.path, target.imported, via) : this.#meaning(target);
+    return target.from.type === "module"
+      ? this.#exported(target.from.path, target.imported, via)
+      : this.#meaning(target);
   }
 
   /** R3. Whether there was one. */
@@ -330,7 +345,8 @@ class Reach {
     const ordered: string[] = [];
     for (const index of [...(this.#statements.get(path) ?? [])].sort((a, b) => a - b)) {
       const statement = module.statements[index];
-      if (statement !== undefined) (statement.type === "declares" ? declared : ordered).push(this.#statementHash(path, statement));
+      if (statement !== undefined)
+        (statement.type === "declares" ? declared : ordered).push(this.#statementHash(path, statement));
     }
     const whole = this.#whole.has(path) ? canonicalJson({ exports: module.exports, stars: module.stars }) : "";
     return hashParts(hashParts(...declared.sort()), hashParts(...ordered), whole);

@@ -2,8 +2,8 @@
 // what to do. What the bundler says of itself is not shown.
 import { readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
-import { GodwitError } from "../core/error.ts";
 import type { Position } from "../core/code-graph.ts";
+import { GodwitError } from "../core/error.ts";
 import { nearest } from "../core/names.ts";
 
 export type Spot = { readonly path: string; readonly text: string; readonly position: Position };
@@ -12,14 +12,21 @@ export type Spot = { readonly path: string; readonly text: string; readonly posi
 export function errorAt(spot: Spot, what: string, next: string | null = null): GodwitError {
   const { position } = spot;
   const hint = next === null ? "" : `\n${next}`;
-  return new GodwitError("invalid_argument", `${spot.path}:${position[0]}:${position[1]}: ${what}\n${excerpt(spot.text, position)}${hint}`);
+  return new GodwitError(
+    "invalid_argument",
+    `${spot.path}:${position[0]}:${position[1]}: ${what}\n${excerpt(spot.text, position)}${hint}`,
+  );
 }
 
 export function missingFile(path: string, projectDir: string): GodwitError {
   const shown = relative(projectDir, path);
   const near = fileNear(path);
-  const hint = near === null ? "Give the path of a TypeScript or JavaScript file." : `Did you mean ${relative(projectDir, near)}?`;
-  return new GodwitError("invalid_argument", `There is no file ${shown === "" || shown.startsWith("..") ? path : shown}. ${hint}`);
+  const hint =
+    near === null ? "Give the path of a TypeScript or JavaScript file." : `Did you mean ${relative(projectDir, near)}?`;
+  return new GodwitError(
+    "invalid_argument",
+    `There is no file ${shown === "" || shown.startsWith("..") ? path : shown}. ${hint}`,
+  );
 }
 
 export function unresolved(spot: Spot, specifier: string, projectDir: string): GodwitError {
@@ -27,10 +34,14 @@ export function unresolved(spot: Spot, specifier: string, projectDir: string): G
     const target = join(dirname(join(projectDir, spot.path)), specifier);
     const near = fileNear(target);
     const found = near === null ? null : relative(dirname(join(projectDir, spot.path)), near);
-    const hint = found === null ? "Correct the path, or create the file." : `Did you mean "${found.startsWith(".") ? found : `./${found}`}"?`;
+    const hint =
+      found === null
+        ? "Correct the path, or create the file."
+        : `Did you mean "${found.startsWith(".") ? found : `./${found}`}"?`;
     return errorAt(spot, `Cannot find "${specifier}": there is no file ${relative(projectDir, target)}.`, hint);
   }
-  if (specifier.startsWith("#")) return errorAt(spot, `Cannot find "${specifier}".`, `Add it to "imports" in package.json.`);
+  if (specifier.startsWith("#"))
+    return errorAt(spot, `Cannot find "${specifier}".`, `Add it to "imports" in package.json.`);
   const name = packageName(specifier);
   return errorAt(
     spot,
@@ -40,7 +51,8 @@ export function unresolved(spot: Spot, specifier: string, projectDir: string): G
 }
 
 /** `@scope/name` or `name`, without the path in it. */
-export const packageName = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+export const packageName = (specifier: string): string =>
+  specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 
 /** One error of Rolldown's. */
 export type BundlerProblem = {
@@ -52,12 +64,21 @@ export type BundlerProblem = {
 };
 
 /** Of several, the first that has a place in the user's code. */
-export function bundlerError(problems: readonly BundlerProblem[], projectDir: string, textOf: (file: string) => string | null, cause: unknown): GodwitError {
+export function bundlerError(
+  problems: readonly BundlerProblem[],
+  projectDir: string,
+  textOf: (file: string) => string | null,
+  cause: unknown,
+): GodwitError {
   for (const { id, loc, message } of problems) {
     const text = id === undefined ? null : textOf(id);
     if (id === undefined || text === null || loc === undefined) continue;
     const help = /Help: ([^\n]*?)\s*$/m.exec(message)?.[1] ?? null;
-    return errorAt({ path: relative(projectDir, id), text, position: [loc.line, loc.column + 1] }, summary(message), help);
+    return errorAt(
+      { path: relative(projectDir, id), text, position: [loc.line, loc.column + 1] },
+      summary(message),
+      help,
+    );
   }
   const [first] = problems;
   const what = first === undefined ? String(cause) : summary(first.message);
@@ -94,8 +115,20 @@ function fileNear(path: string): string | null {
     return null;
   }
   const stem = (name: string): string => basename(name, extname(name));
-  const found = names.find((name) => stem(name) === stem(path) || stem(name) === basename(path)) ?? nearest(basename(path), names)[0];
+  const found =
+    names.find((name) => stem(name) === stem(path) || stem(name) === basename(path)) ??
+    nearest(basename(path), names)[0];
   return found === undefined ? null : join(directory, found);
 }
 
-export const sourceExtensions: readonly string[] = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
+export const sourceExtensions: readonly string[] = [
+  ".ts",
+  ".tsx",
+  ".mts",
+  ".cts",
+  ".js",
+  ".jsx",
+  ".mjs",
+  ".cjs",
+  ".json",
+];

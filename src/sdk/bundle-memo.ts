@@ -5,8 +5,8 @@
 // R2  Size and time of change stand for the content only when the file was at rest when the memo was
 //     made: what changed shortly before is read and compared.
 // R3  A memo that is torn, of another version or not readable is no memo. It is written whole or not at all.
-import { readFileSync, readdirSync, statSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { hashParts, sha256Hex } from "../core/hash.ts";
 import { sourceExtensions } from "./bundle-error.ts";
@@ -27,7 +27,12 @@ type Memo = {
   readonly version: number;
   readonly node: string;
   readonly madeAtMs: number;
-  readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly changedAtMs: number; readonly hash: string }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly sizeBytes: number;
+    readonly changedAtMs: number;
+    readonly hash: string;
+  }[];
   readonly directories: readonly { readonly path: string; readonly hash: string }[];
   readonly texts: BundleTexts;
   /** Of `texts` (R3). */
@@ -44,8 +49,11 @@ const restMs = 2_000;
 export async function readMemo(place: MemoPlace): Promise<BundleTexts | null> {
   try {
     const memo = JSON.parse(await readFile(memoFile(place), "utf8")) as Memo;
-    if (memo.version !== memoVersion || memo.node !== process.version || memo.hash !== textsHash(memo.texts)) return null;
-    const isSame = memo.files.every((file) => isUnchanged(file, memo.madeAtMs)) && memo.directories.every(({ path, hash }) => directoryHash(path) === hash);
+    if (memo.version !== memoVersion || memo.node !== process.version || memo.hash !== textsHash(memo.texts))
+      return null;
+    const isSame =
+      memo.files.every((file) => isUnchanged(file, memo.madeAtMs)) &&
+      memo.directories.every(({ path, hash }) => directoryHash(path) === hash);
     return isSame ? memo.texts : null;
   } catch {
     // R3: missing or not a memo, or one of its files is gone.
@@ -67,7 +75,8 @@ export async function writeMemo(place: MemoPlace, texts: BundleTexts, inputs: Me
   }
 }
 
-const memoFile = ({ memoDir, projectDir, entry }: MemoPlace): string => join(memoDir, `${hashParts(projectDir, entry).slice(0, 32)}.json`);
+const memoFile = ({ memoDir, projectDir, entry }: MemoPlace): string =>
+  join(memoDir, `${hashParts(projectDir, entry).slice(0, 32)}.json`);
 
 const textsHash = (texts: BundleTexts): string => hashParts(...Object.entries(texts).flat());
 
@@ -112,7 +121,9 @@ function directoriesOf(sources: readonly string[], projectDir: string): readonly
 
 /** Of the names in it that matter to where imports lead. */
 function directoryHash(directory: string): string {
-  const names = readdirSync(directory).filter((name) => name === "node_modules" || sourceExtensions.includes(extname(name)));
+  const names = readdirSync(directory).filter(
+    (name) => name === "node_modules" || sourceExtensions.includes(extname(name)),
+  );
   return hashParts(...names.sort());
 }
 
@@ -124,7 +135,9 @@ const settingsIn = (directory: string): readonly string[] =>
 async function removeOldest(memoDir: string): Promise<void> {
   const names = await readdir(memoDir);
   if (names.length <= maxMemos) return;
-  const found = await Promise.all(names.map(async (name) => ({ path: join(memoDir, name), changedAtMs: (await stat(join(memoDir, name))).mtimeMs })));
+  const found = await Promise.all(
+    names.map(async (name) => ({ path: join(memoDir, name), changedAtMs: (await stat(join(memoDir, name))).mtimeMs })),
+  );
   const oldest = found.sort((a, b) => a.changedAtMs - b.changedAtMs).slice(0, names.length - maxMemos);
   for (const { path } of oldest) await rm(path, { force: true });
 }

@@ -5,12 +5,12 @@ import { isBuiltin } from "node:module";
 import { dirname, extname, isAbsolute, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "rolldown";
-import type { GodwitError } from "../core/error.ts";
 import type { Module, Origin, StoredModuleGraph } from "../core/code-graph.ts";
+import type { GodwitError } from "../core/error.ts";
 import { errorAt, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
 import type { Node } from "./free-names.ts";
-import { type Source, type Syntax, moduleOf, positionsOf, writtenSpecifiers } from "./module-graph.ts";
 import { pathScheme } from "./loaded-bundles.ts";
+import { moduleOf, positionsOf, type Source, type Syntax, writtenSpecifiers } from "./module-graph.ts";
 import { sourceEdits } from "./source-rewrite.ts";
 
 /** Version of a package that may be missing, because it is only asked for by `import()` or `require()`. */
@@ -44,7 +44,10 @@ export class BundleReader {
 
   /** Every file that the bundle was made of: the modules with the text that was read, and those that say where imports lead. */
   inputs(): { readonly sources: ReadonlyMap<string, string>; readonly others: readonly string[] } {
-    return { sources: new Map([...this.#sources].map(([file, { text }]) => [file, text])), others: [...this.#packageFiles].sort() };
+    return {
+      sources: new Map([...this.#sources].map(([file, { text }]) => [file, text])),
+      others: [...this.#packageFiles].sort(),
+    };
   }
 
   modules(): StoredModuleGraph {
@@ -54,10 +57,16 @@ export class BundleReader {
       const origins = this.#origins.get(file) ?? new Map<string, Origin>();
       const written = new Set(writtenSpecifiers(source.syntax?.body ?? []).map(({ specifier }) => specifier));
       const added = [...origins].filter(([specifier]) => !written.has(specifier)).map(([, origin]) => origin);
-      modules[source.path] = moduleOf(source, (specifier) => origins.get(specifier) ?? null, added.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)));
+      modules[source.path] = moduleOf(
+        source,
+        (specifier) => origins.get(specifier) ?? null,
+        added.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+      );
       for (const origin of origins.values()) if (origin.type === "package") importers[origin.specifier] ??= source.path;
     }
-    const packages = Object.fromEntries([...this.#versions].map(([name, versions]) => [name, [...versions].sort().join(", ")]));
+    const packages = Object.fromEntries(
+      [...this.#versions].map(([name, versions]) => [name, [...versions].sort().join(", ")]),
+    );
     return { modules, packages, importers };
   }
 
@@ -68,9 +77,18 @@ export class BundleReader {
       const [error] = result.errors;
       if (error !== undefined) {
         const position = positionsOf(text)(error.labels[0]?.start ?? 0);
-        throw this.#fail(errorAt({ path: this.#path(file), text, position }, ended(error.message), error.helpMessage === null ? null : ended(error.helpMessage)));
+        throw this.#fail(
+          errorAt(
+            { path: this.#path(file), text, position },
+            ended(error.message),
+            error.helpMessage === null ? null : ended(error.helpMessage),
+          ),
+        );
       }
-      return { body: result.program.body as unknown as readonly Node[], comments: result.comments, hasModuleSyntax: result.module.hasModuleSyntax };
+      return {
+        body: result.program.body as unknown as readonly Node[],
+        hasModuleSyntax: result.module.hasModuleSyntax,
+      };
     };
     const reader = this;
     return {
@@ -92,15 +110,18 @@ export class BundleReader {
       async resolveId(specifier, importer, { kind, isEntry }) {
         if (isEntry || importer === undefined || !reader.#isSource(importer)) return null;
         if (isBuiltin(specifier)) return reader.#keep(importer, specifier, { type: "builtin", name: specifier });
-        if (/^godwit(\/|$)/.test(specifier)) return reader.#keepPackage(importer, specifier, { name: "godwit", packageFile: ownPackageFile });
+        if (/^godwit(\/|$)/.test(specifier))
+          return reader.#keepPackage(importer, specifier, { name: "godwit", packageFile: ownPackageFile });
         const resolved = await this.resolve(specifier, importer, { skipSelf: true });
         if (resolved === null) {
           // Code may ask for a package that need not be there, and catch the error.
-          if (kind !== "import-statement" && !/^[./#]/.test(specifier)) return reader.#keepPackage(importer, specifier, { name: packageName(specifier), packageFile: null });
+          if (kind !== "import-statement" && !/^[./#]/.test(specifier))
+            return reader.#keepPackage(importer, specifier, { name: packageName(specifier), packageFile: null });
           throw reader.#fail(reader.#unresolved(importer, specifier));
         }
         if (resolved.external !== false || !isAbsolute(resolved.id)) return resolved;
-        if (!reader.#isSource(resolved.id)) return reader.#keepPackage(importer, specifier, installed(specifier, importer, resolved.id));
+        if (!reader.#isSource(resolved.id))
+          return reader.#keepPackage(importer, specifier, installed(specifier, importer, resolved.id));
         if (!sourceExtensions.includes(extname(resolved.id))) throw reader.#fail(reader.#notCode(importer, specifier));
         reader.#note(importer, specifier, { type: "module", path: reader.#path(resolved.id) });
         return { id: resolved.id };
@@ -131,7 +152,11 @@ export class BundleReader {
 
   #notCode(importer: string, specifier: string): GodwitError {
     const next = `Read it when the code runs: readFile(new URL(${JSON.stringify(specifier)}, import.meta.url)).`;
-    return errorAt(this.#spot(importer, specifier), `Cannot import "${specifier}": it is neither TypeScript, JavaScript nor JSON.`, next);
+    return errorAt(
+      this.#spot(importer, specifier),
+      `Cannot import "${specifier}": it is neither TypeScript, JavaScript nor JSON.`,
+      next,
+    );
   }
 
   /** Where a module writes down an import. */
@@ -155,7 +180,11 @@ export class BundleReader {
   #keepPackage(importer: string, specifier: string, { name, packageFile, file }: Installed): External {
     const versions = this.#versions.get(name) ?? new Set();
     this.#versions.set(name, versions.add(packageFile === null ? notInstalled : this.#versionIn(packageFile)));
-    return this.#keep(importer, specifier, { type: "package", name, specifier: file === undefined ? specifier : `${pathScheme}${this.#path(file)}` });
+    return this.#keep(importer, specifier, {
+      type: "package",
+      name,
+      specifier: file === undefined ? specifier : `${pathScheme}${this.#path(file)}`,
+    });
   }
 
   #versionIn(packageFile: string): string {
@@ -180,7 +209,8 @@ function installed(specifier: string, importer: string, file: string): Installed
   const packageFile = join(directory, "package.json");
   const isBare = !/^[./#]/.test(specifier);
   const name = isBare ? packageName(specifier) : (inPath ?? "").split(sep).join("/");
-  if (specifier.startsWith("#") || (isBare && (name === inPath || isInstalled(name, dirname(importer))))) return { name, packageFile };
+  if (specifier.startsWith("#") || (isBare && (name === inPath || isInstalled(name, dirname(importer)))))
+    return { name, packageFile };
   return { name: inPath ?? name, packageFile, file };
 }
 

@@ -8,11 +8,11 @@
 import { realpath, stat } from "node:fs/promises";
 import { extname, relative, sep } from "node:path";
 import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
-import { GodwitError, assert } from "../core/error.ts";
+import { assert, GodwitError } from "../core/error.ts";
 import { canonicalJson, sha256Hex } from "../core/hash.ts";
-import { BundleReader } from "./bundle-reader.ts";
 import { type BundlerProblem, bundlerError, missingFile, sourceExtensions } from "./bundle-error.ts";
 import { type BundleTexts, readMemo, writeMemo } from "./bundle-memo.ts";
+import { BundleReader } from "./bundle-reader.ts";
 import { bundlePrologue } from "./loaded-bundles.ts";
 
 export type CodeBundle = {
@@ -30,7 +30,11 @@ export type BundleOptions = {
 };
 
 /** Bundles the module and all of the user's modules that it imports. Rejects with what is wrong with them. */
-export async function bundleFile(entryPath: string, projectDir: string, options: BundleOptions = {}): Promise<CodeBundle> {
+export async function bundleFile(
+  entryPath: string,
+  projectDir: string,
+  options: BundleOptions = {},
+): Promise<CodeBundle> {
   const directory = await realpath(projectDir);
   const entry = await entryFile(entryPath, directory);
   const place = options.memoDir === undefined ? null : { memoDir: options.memoDir, projectDir: directory, entry };
@@ -62,19 +66,29 @@ function codeBundle(entry: string, projectDir: string, texts: BundleTexts): Code
 }
 
 const directoryOf = (files: CodeBundle["files"]): DirectoryManifest => ({
-  files: files.map(({ path, bytes }) => ({ path, digest: sha256Hex(bytes), sizeBytes: bytes.byteLength, executable: false })),
+  files: files.map(({ path, bytes }) => ({
+    path,
+    digest: sha256Hex(bytes),
+    sizeBytes: bytes.byteLength,
+    executable: false,
+  })),
 });
 
 /** R1: relative, with forward slashes. */
-export const projectPath = (projectDir: string, file: string): string => relative(projectDir, file).split(sep).join("/");
+export const projectPath = (projectDir: string, file: string): string =>
+  relative(projectDir, file).split(sep).join("/");
 
 async function entryFile(entryPath: string, projectDir: string): Promise<string> {
   const found = await stat(entryPath).catch(() => null);
   if (found === null) throw missingFile(entryPath, projectDir);
-  if (!found.isFile()) throw new GodwitError("invalid_argument", `${entryPath} is not a file. Give the file that defines the tasks.`);
+  if (!found.isFile())
+    throw new GodwitError("invalid_argument", `${entryPath} is not a file. Give the file that defines the tasks.`);
   const extension = extname(entryPath);
   if (extension === ".json" || !sourceExtensions.includes(extension)) {
-    throw new GodwitError("invalid_argument", `${entryPath} is not a TypeScript or JavaScript file (.ts, .tsx, .mts, .js, .mjs …).`);
+    throw new GodwitError(
+      "invalid_argument",
+      `${entryPath} is not a TypeScript or JavaScript file (.ts, .tsx, .mts, .js, .mjs …).`,
+    );
   }
   return realpath(entryPath);
 }
@@ -93,7 +107,12 @@ async function build(entry: string, projectDir: string, reader: BundleReader): P
       experimental: { nativeMagicString: true },
       resolve: {
         // TypeScript lets people write the name of the compiled file.
-        extensionAlias: { ".js": [".ts", ".tsx", ".js"], ".jsx": [".tsx", ".jsx"], ".mjs": [".mts", ".mjs"], ".cjs": [".cts", ".cjs"] },
+        extensionAlias: {
+          ".js": [".ts", ".tsx", ".js"],
+          ".jsx": [".tsx", ".jsx"],
+          ".mjs": [".mts", ".mjs"],
+          ".cjs": [".cts", ".cjs"],
+        },
       },
       plugins: [await reader.plugin()],
     });
@@ -109,10 +128,12 @@ async function build(entry: string, projectDir: string, reader: BundleReader): P
         banner: bundlePrologue,
       });
       const [{ code, map }] = output;
-      assert(map !== null, "a bundle has a source map");
       return {
         "main.mjs": code,
-        "main.mjs.map": JSON.stringify({ ...JSON.parse(map.toString()), sources: map.sources.map(encodePath) }),
+        "main.mjs.map":
+          map === null
+            ? emptyMap
+            : JSON.stringify({ ...JSON.parse(map.toString()), sources: map.sources.map(encodePath) }),
         "modules.json": canonicalJson(reader.modules()),
       };
     } finally {
@@ -125,8 +146,15 @@ async function build(entry: string, projectDir: string, reader: BundleReader): P
 
 const problemsOf = (error: unknown): readonly BundlerProblem[] => {
   const problems = error instanceof Error && "errors" in error ? error.errors : null;
-  return Array.isArray(problems) ? (problems as BundlerProblem[]) : error instanceof Error ? [{ message: error.message }] : [];
+  return Array.isArray(problems)
+    ? (problems as BundlerProblem[])
+    : error instanceof Error
+      ? [{ message: error.message }]
+      : [];
 };
+
+/** Of a module that only passes on what packages export. */
+const emptyMap = '{"version":3,"file":"main.mjs","names":[],"sources":[],"sourcesContent":[],"mappings":""}';
 
 /** Sources in a map are URLs. */
 const encodePath = (path: string): string => path.split("/").map(encodeURIComponent).join("/");

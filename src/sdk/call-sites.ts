@@ -13,7 +13,9 @@ const maxFrames = 200;
 
 /** The user's frames of the current stack, innermost first, in original source files. */
 export function userCallSites(): readonly CallSite[] {
-  return getCallSites(maxFrames, { sourceMap: true }).flatMap(({ scriptName, lineNumber, columnNumber }) => userFrame(scriptName, lineNumber, columnNumber) ?? []);
+  return getCallSites(maxFrames, { sourceMap: true }).flatMap(
+    ({ scriptName, lineNumber, columnNumber }) => userFrame(scriptName, lineNumber, columnNumber) ?? [],
+  );
 }
 
 /** The first place in the user's code of an error's stack. */

@@ -5,7 +5,12 @@
 //     enums, namespaces. Where that is in doubt the name counts as free: one too many is harmless.
 
 /** A node of the syntax tree. Which fields it has follows from `type`. */
-export type Node = { readonly type: string; readonly start: number; readonly end: number; readonly [field: string]: unknown };
+export type Node = {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+};
 
 export type FreeName = {
   readonly name: string;
@@ -22,7 +27,8 @@ export function freeNames(root: Node): readonly FreeName[] {
   return found;
 }
 
-export const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && typeof (value as Node).type === "string";
+export const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && typeof (value as Node).type === "string";
 
 /** Nodes directly below, in the order of the text. */
 export function childrenOf(node: Node, except: readonly string[] = []): readonly Node[] {
@@ -51,15 +57,27 @@ export function isTypeOnly(node: Node): boolean {
 }
 
 /** Names that statements declare in the scope they stand in, `var` in inner blocks included. */
-export const declaredNames = (statements: readonly Node[]): readonly string[] => [...lexicalNames(statements), ...statements.flatMap(varNames)];
+export const declaredNames = (statements: readonly Node[]): readonly string[] => [
+  ...lexicalNames(statements),
+  ...statements.flatMap(varNames),
+];
 
 type Scope = { readonly names: Set<string>; readonly parent: Scope | null };
 
-const isBound = (name: string, scope: Scope | null): boolean => scope !== null && (scope.names.has(name) || isBound(name, scope.parent));
+const isBound = (name: string, scope: Scope | null): boolean =>
+  scope !== null && (scope.names.has(name) || isBound(name, scope.parent));
 
 const inner = (names: readonly string[], parent: Scope): Scope => ({ names: new Set(names), parent });
 
-const typeFields = ["typeAnnotation", "returnType", "typeParameters", "typeArguments", "superTypeArguments", "implements"];
+/** Where a node keeps its types. */
+export const typeFields: readonly string[] = [
+  "typeAnnotation",
+  "returnType",
+  "typeParameters",
+  "typeArguments",
+  "superTypeArguments",
+  "implements",
+];
 
 function walk(node: Node, scope: Scope, found: FreeName[]): void {
   const inside = (child: unknown, within = scope): void => {
@@ -87,7 +105,10 @@ function walk(node: Node, scope: Scope, found: FreeName[]): void {
     case "Property": {
       if (node["computed"] === true) inside(node["key"]);
       const value = node["value"] as Node;
-      if (node["shorthand"] === true && value.type === "Identifier") return isBound(value["name"] as string, scope) ? undefined : void found.push({ name: value["name"] as string, member: null, node: value, isShorthand: true });
+      if (node["shorthand"] === true && value.type === "Identifier")
+        return isBound(value["name"] as string, scope)
+          ? undefined
+          : void found.push({ name: value["name"] as string, member: null, node: value, isShorthand: true });
       return inside(value);
     }
     case "MethodDefinition":
@@ -120,17 +141,25 @@ function member(node: Node, scope: Scope, found: FreeName[]): void {
   const object = node["object"] as Node;
   const property = node["property"] as Node;
   const isNamed = object.type === "Identifier" || object.type === "JSXIdentifier";
-  const name = node["computed"] === true ? (property.type === "Literal" && typeof property["value"] === "string" ? property["value"] : null) : ((property["name"] as string | undefined) ?? null);
+  const name =
+    node["computed"] === true
+      ? property.type === "Literal" && typeof property["value"] === "string"
+        ? property["value"]
+        : null
+      : ((property["name"] as string | undefined) ?? null);
   if (!isNamed) walk(object, scope, found);
-  else if (!isBound(object["name"] as string, scope)) found.push({ name: object["name"] as string, member: name, node: object, isShorthand: false });
+  else if (!isBound(object["name"] as string, scope))
+    found.push({ name: object["name"] as string, member: name, node: object, isShorthand: false });
   if (node["computed"] === true) walk(property, scope, found);
 }
 
-const decoratorsOf = (node: Node): readonly Node[] => ((node["decorators"] as readonly Node[] | undefined) ?? []).filter(isNode);
+const decoratorsOf = (node: Node): readonly Node[] =>
+  ((node["decorators"] as readonly Node[] | undefined) ?? []).filter(isNode);
 
 /** R1. */
 function innerScope(node: Node, scope: Scope): Scope {
-  const list = (field: string): readonly Node[] => ((node[field] as readonly Node[] | null | undefined) ?? []).filter(isNode);
+  const list = (field: string): readonly Node[] =>
+    ((node[field] as readonly Node[] | null | undefined) ?? []).filter(isNode);
   const one = (field: string): readonly Node[] => [node[field]].filter(isNode);
   if (isFunction(node)) {
     const own = node.type === "FunctionExpression" ? one("id").flatMap(patternNames) : [];
@@ -144,9 +173,15 @@ function innerScope(node: Node, scope: Scope): Scope {
     case "TSModuleBlock":
       return inner(declaredNames(list("body")), scope);
     case "TSEnumBody":
-      return inner(list("members").flatMap((child) => (isNode(child["id"]) ? patternNames(child["id"]) : [])), scope);
+      return inner(
+        list("members").flatMap((child) => (isNode(child["id"]) ? patternNames(child["id"]) : [])),
+        scope,
+      );
     case "SwitchStatement":
-      return inner(lexicalNames(list("cases").flatMap((child) => (child["consequent"] as readonly Node[]) ?? [])), scope);
+      return inner(
+        lexicalNames(list("cases").flatMap((child) => (child["consequent"] as readonly Node[]) ?? [])),
+        scope,
+      );
     case "ForStatement":
       return inner(lexicalNames(one("init")), scope);
     case "ForInStatement":
@@ -182,7 +217,8 @@ function lexicalNames(statements: readonly Node[]): readonly string[] {
 /** `var` reaches up to the function, whatever block it stands in. */
 function varNames(node: Node): readonly string[] {
   if (isFunction(node) || node.type === "ClassBody" || node.type === "TSModuleBlock") return [];
-  const own = node.type === "VariableDeclaration" && node["kind"] === "var" && !isTypeOnly(node) ? lexicalNames([node]) : [];
+  const own =
+    node.type === "VariableDeclaration" && node["kind"] === "var" && !isTypeOnly(node) ? lexicalNames([node]) : [];
   return [...own, ...childrenOf(node, typeFields).flatMap(varNames)];
 }
 
@@ -191,7 +227,9 @@ export function patternNames(pattern: Node): readonly string[] {
     case "Identifier":
       return [pattern["name"] as string];
     case "ObjectPattern":
-      return (pattern["properties"] as readonly Node[]).flatMap((property) => patternNames((property["value"] ?? property["argument"]) as Node));
+      return (pattern["properties"] as readonly Node[]).flatMap((property) =>
+        patternNames((property["value"] ?? property["argument"]) as Node),
+      );
     case "ArrayPattern":
       return (pattern["elements"] as readonly unknown[]).filter(isNode).flatMap(patternNames);
     case "AssignmentPattern":

@@ -61,7 +61,8 @@ function sourceMeta(bundleUrl: string, path: string): SourceMeta {
     dirname: join(filename, ".."),
     main: false,
     resolve: (specifier) => (isRelative(specifier) ? new URL(specifier, url).href : resolveFrom(url, specifier)),
-    target: (specifier) => (typeof specifier === "string" && isRelative(specifier) ? new URL(specifier, url).href : specifier),
+    target: (specifier) =>
+      typeof specifier === "string" && isRelative(specifier) ? new URL(specifier, url).href : specifier,
   };
   metas.set(key, meta);
   return meta;

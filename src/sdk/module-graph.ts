@@ -1,12 +1,23 @@
 // One module of the user's code as a table of its top-level statements, for the cache key. What the
 // table is for, and how it is followed, is in core/code-graph.ts.
 //
-// R1  What is only there for the type checker, and comments, leave no trace.
+// R1  What is only there for the type checker, comments and layout leave no trace.
 // R2  What loads code in a way that the table cannot tell is said to be unknown, with its place.
-import { sha256Hex } from "../core/hash.ts";
+
 import type { Binding, Module, Origin, Position, Range, Statement } from "../core/code-graph.ts";
-import { type FreeName, type Node, childrenOf, declaredNames, freeNames, isFunction, isNode, isTypeOnly } from "./free-names.ts";
+import { sha256Hex } from "../core/hash.ts";
+import {
+  childrenOf,
+  declaredNames,
+  type FreeName,
+  freeNames,
+  isFunction,
+  isNode,
+  isTypeOnly,
+  type Node,
+} from "./free-names.ts";
 import { isPureStatement } from "./purity.ts";
+import { syntaxHash } from "./syntax-hash.ts";
 
 export type Source = {
   /** Relative to the project directory. */
@@ -19,7 +30,6 @@ export type Source = {
 /** What Rolldown's parser gives. Offsets are in UTF-16 units. */
 export type Syntax = {
   readonly body: readonly Node[];
-  readonly comments: readonly { readonly start: number; readonly end: number }[];
   readonly hasModuleSyntax: boolean;
 };
 
@@ -28,12 +38,15 @@ export type Resolve = (specifier: string) => Origin | null;
 
 /** `effects`: what the compiler imports of itself. */
 export function moduleOf(source: Source, resolve: Resolve, effects: readonly Origin[]): Module {
-  const hash = digest(source.text);
-  if (source.syntax === null) return { type: "text", hash, statements: [], imports: {}, exports: {}, stars: [], effects: [] };
+  const hash = sha256Hex(source.text).slice(0, 32);
+  if (source.syntax === null)
+    return { type: "text", hash, statements: [], imports: {}, exports: {}, stars: [], effects: [] };
   const links = linksOf(source.syntax.body, resolve);
-  const statements = source.syntax.body.filter((node) => !isLink(node) && !isTypeOnly(node) && node.type !== "EmptyStatement");
+  const statements = source.syntax.body.filter(
+    (node) => !isLink(node) && !isTypeOnly(node) && node.type !== "EmptyStatement",
+  );
   const names = new Set([...declaredNames(statements), ...Object.keys(links.imports), defaultName]);
-  const read = new StatementReader(source, source.syntax, { resolve, imports: links.imports, names });
+  const read = new StatementReader(source, { resolve, imports: links.imports, names });
   return {
     type: isCommonJs(source.syntax) ? "commonjs" : "esm",
     hash,
@@ -44,11 +57,18 @@ export function moduleOf(source: Source, resolve: Resolve, effects: readonly Ori
 }
 
 /** Specifiers of all imports that the text itself writes down. */
-export function writtenSpecifiers(body: readonly Node[]): readonly { readonly specifier: string; readonly start: number }[] {
+export function writtenSpecifiers(
+  body: readonly Node[],
+): readonly { readonly specifier: string; readonly start: number }[] {
   const found: { specifier: string; start: number }[] = [];
   const visit = (node: Node): void => {
     const source = node["source"];
-    const argument = node.type === "CallExpression" ? (node["arguments"] as readonly unknown[])[0] : node.type === "TSExternalModuleReference" ? node["expression"] : source;
+    const argument =
+      node.type === "CallExpression"
+        ? (node["arguments"] as readonly unknown[])[0]
+        : node.type === "TSExternalModuleReference"
+          ? node["expression"]
+          : source;
     const specifier = isNode(argument) ? constantText(argument) : null;
     if (isNode(argument) && specifier !== null && !isTypeOnly(node)) found.push({ specifier, start: argument.start });
     for (const child of childrenOf(node)) visit(child);
@@ -83,19 +103,27 @@ export function positionsOf(text: string): (offset: number) => Position {
 /** The name of `export default` where the code gives none. */
 const defaultName = "*default*";
 
-const digest = (text: string): string => sha256Hex(text).slice(0, 32);
-
 const isLink = (node: Node): boolean =>
-  node.type === "ImportDeclaration" || node.type === "ExportAllDeclaration" || (node.type === "ExportNamedDeclaration" && !isNode(node["declaration"])) || isRequireImport(node);
+  node.type === "ImportDeclaration" ||
+  node.type === "ExportAllDeclaration" ||
+  (node.type === "ExportNamedDeclaration" && !isNode(node["declaration"])) ||
+  isRequireImport(node);
 
 /** `import x = require("y")` */
-const isRequireImport = (node: Node): boolean => node.type === "TSImportEqualsDeclaration" && isNode(node["moduleReference"]) && node["moduleReference"].type === "TSExternalModuleReference";
+const isRequireImport = (node: Node): boolean =>
+  node.type === "TSImportEqualsDeclaration" &&
+  isNode(node["moduleReference"]) &&
+  node["moduleReference"].type === "TSExternalModuleReference";
 
-const isDefaultType = (node: Node): boolean => node.type === "ExportDefaultDeclaration" && isNode(node["declaration"]) && isTypeOnly(node["declaration"]);
+const isDefaultType = (node: Node): boolean =>
+  node.type === "ExportDefaultDeclaration" && isNode(node["declaration"]) && isTypeOnly(node["declaration"]);
 
 const isCommonJs = (syntax: Syntax): boolean =>
   syntax.body.some(({ type }) => type === "TSExportAssignment") ||
-  (!syntax.hasModuleSyntax && syntax.body.some((node) => freeNames(node).some(({ name }) => name === "module" || name === "exports" || name === "require")));
+  (!syntax.hasModuleSyntax &&
+    syntax.body.some((node) =>
+      freeNames(node).some(({ name }) => name === "module" || name === "exports" || name === "require"),
+    ));
 
 type Links = Pick<Module, "imports" | "exports" | "stars" | "effects">;
 
@@ -116,7 +144,8 @@ function linksOf(body: readonly Node[], resolve: Resolve): Links {
       case "ImportDeclaration":
         if (from === null) break;
         if ((node["specifiers"] as readonly Node[]).length === 0) effects.push(from);
-        for (const specifier of specifiers) imports[nameOf(specifier["local"])] = { from, imported: importedName(specifier) };
+        for (const specifier of specifiers)
+          imports[nameOf(specifier["local"])] = { from, imported: importedName(specifier) };
         break;
       case "ExportAllDeclaration":
         if (from === null) break;
@@ -124,7 +153,8 @@ function linksOf(body: readonly Node[], resolve: Resolve): Links {
         else stars.push(from);
         break;
       case "ExportNamedDeclaration":
-        for (const name of isNode(node["declaration"]) ? declaredNames([node["declaration"]]) : []) exports[name] = name;
+        for (const name of isNode(node["declaration"]) ? declaredNames([node["declaration"]]) : [])
+          exports[name] = name;
         for (const specifier of specifiers) {
           const local = nameOf(specifier["local"]);
           if (from !== null) exports[nameOf(specifier["exported"])] = { from, imported: local };
@@ -141,25 +171,34 @@ function linksOf(body: readonly Node[], resolve: Resolve): Links {
 const nameOf = (node: unknown): string => (isNode(node) ? ((node["name"] ?? node["value"]) as string) : "");
 
 const importedName = (specifier: Node): string =>
-  specifier.type === "ImportNamespaceSpecifier" ? "*" : specifier.type === "ImportDefaultSpecifier" ? "default" : nameOf(specifier["imported"]);
+  specifier.type === "ImportNamespaceSpecifier"
+    ? "*"
+    : specifier.type === "ImportDefaultSpecifier"
+      ? "default"
+      : nameOf(specifier["imported"]);
 
 function nameOfDefault(node: Node): string {
   const declaration = node["declaration"];
-  const isNamed = isNode(declaration) && (declaration.type === "FunctionDeclaration" || declaration.type === "ClassDeclaration") && isNode(declaration["id"]);
+  const isNamed =
+    isNode(declaration) &&
+    (declaration.type === "FunctionDeclaration" || declaration.type === "ClassDeclaration") &&
+    isNode(declaration["id"]);
   return isNamed ? nameOf(declaration["id"]) : defaultName;
 }
 
-type Surroundings = { readonly resolve: Resolve; readonly imports: Links["imports"]; readonly names: ReadonlySet<string> };
+type Surroundings = {
+  readonly resolve: Resolve;
+  readonly imports: Links["imports"];
+  readonly names: ReadonlySet<string>;
+};
 
 class StatementReader {
   readonly #source: Source;
-  readonly #syntax: Syntax;
   readonly #around: Surroundings;
   readonly #position: (offset: number) => Position;
 
-  constructor(source: Source, syntax: Syntax, around: Surroundings) {
+  constructor(source: Source, around: Surroundings) {
     this.#source = source;
-    this.#syntax = syntax;
     this.#around = around;
     this.#position = positionsOf(source.text);
   }
@@ -183,7 +222,7 @@ class StatementReader {
     visit(node, false);
     return {
       range: this.#range(node),
-      hash: digest(this.#text(node)),
+      hash: syntaxHash(node),
       type: isPureStatement(node) ? "declares" : declares.length > 0 ? "computes" : "acts",
       declares,
       mentions: [...new Set(free.flatMap((name) => this.#mention(name) ?? []))],
@@ -197,22 +236,12 @@ class StatementReader {
     return [this.#position(node.start), this.#position(node.end)];
   }
 
-  /** R1. */
-  #text({ start, end }: Node): string {
-    let text = "";
-    let from = start;
-    for (const comment of this.#syntax.comments) {
-      if (comment.start < from || comment.end > end) continue;
-      text += `${this.#source.text.slice(from, comment.start)} `;
-      from = comment.end;
-    }
-    return text + this.#source.text.slice(from, end);
-  }
-
   #mention({ name, member }: FreeName): string | null {
     const { imports, names } = this.#around;
     if (!names.has(name)) return null;
-    return member !== null && Object.hasOwn(imports, name) && imports[name]?.imported === "*" ? `${name}.${member}` : name;
+    return member !== null && Object.hasOwn(imports, name) && imports[name]?.imported === "*"
+      ? `${name}.${member}`
+      : name;
   }
 
   /** R2. */
@@ -220,7 +249,8 @@ class StatementReader {
     const binding = Object.hasOwn(this.#around.imports, name) ? this.#around.imports[name] : undefined;
     const isNodeModule = binding?.from.type === "builtin" && /^(node:)?module$/.test(binding.from.name);
     const asked = binding?.imported === "*" || binding?.imported === "default" ? member : binding?.imported;
-    if (isNodeModule && (asked === "createRequire" || asked === null)) return this.#unknown(node, "loads code through createRequire()");
+    if (isNodeModule && (asked === "createRequire" || asked === null))
+      return this.#unknown(node, "loads code through createRequire()");
     if (name === "eval" && !this.#around.names.has(name)) return this.#unknown(node, "runs code through eval()");
     return null;
   }
@@ -228,12 +258,21 @@ class StatementReader {
   #load(load: Load, node: Node, to: { readonly loads: Origin[]; readonly unknown: string[] }): void {
     const what = load.specifier === null ? null : constantText(load.specifier);
     if (load.type === "url") {
-      if (what !== null && /\.[cm]?[jt]sx?$/.test(what)) to.unknown.push(this.#unknown(node, `uses the code of ${what} by its path`));
+      if (what !== null && /\.[cm]?[jt]sx?$/.test(what))
+        to.unknown.push(this.#unknown(node, `uses the code of ${what} by its path`));
       return;
     }
     const origin = what === null ? null : this.#around.resolve(what);
     if (origin !== null) to.loads.push(origin);
-    else to.unknown.push(this.#unknown(node, what === null ? `loads a module whose name is computed when it runs` : `loads ${what} in a way that the bundler does not follow`));
+    else
+      to.unknown.push(
+        this.#unknown(
+          node,
+          what === null
+            ? `loads a module whose name is computed when it runs`
+            : `loads ${what} in a way that the bundler does not follow`,
+        ),
+      );
   }
 
   #unknown(node: Node, reason: string): string {
@@ -247,11 +286,14 @@ type Load = { readonly type: "module" | "url"; readonly specifier: Node | null }
 function loadedBy(node: Node): Load | null {
   const [first, second] = ((node["arguments"] ?? []) as readonly unknown[]).filter(isNode);
   const callee = nameOf(node["callee"]);
-  if (node.type === "ImportExpression") return { type: "module", specifier: isNode(node["source"]) ? node["source"] : null };
+  if (node.type === "ImportExpression")
+    return { type: "module", specifier: isNode(node["source"]) ? node["source"] : null };
   if (node.type === "CallExpression" && callee === "require") return { type: "module", specifier: first ?? null };
-  if (node.type === "NewExpression" && callee === "URL" && second !== undefined) return { type: "url", specifier: first ?? null };
+  if (node.type === "NewExpression" && callee === "URL" && second !== undefined)
+    return { type: "url", specifier: first ?? null };
   return null;
 }
 
 /** Without the parentheses around it. */
-const unwrapped = (value: unknown): unknown => (isNode(value) && value.type === "ParenthesizedExpression" ? unwrapped(value["expression"]) : value);
+const unwrapped = (value: unknown): unknown =>
+  isNode(value) && value.type === "ParenthesizedExpression" ? unwrapped(value["expression"]) : value;

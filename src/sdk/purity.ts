@@ -2,7 +2,7 @@
 //
 // R1  Calls, `new`, `await`, assignments and the like do. Reading a name or a member does not: getters
 //     and coercions that change things are not worth missing the cache for.
-import { type Node, isFunction, isNode, isTypeOnly } from "./free-names.ts";
+import { isFunction, isNode, isTypeOnly, type Node } from "./free-names.ts";
 
 /** Declarations that run no code when they are loaded. */
 export function isPureStatement(statement: Node): boolean {
@@ -13,7 +13,9 @@ export function isPureStatement(statement: Node): boolean {
     case "EmptyStatement":
       return true;
     case "VariableDeclaration":
-      return nodes(statement, "declarations").every((declarator) => isPure(declarator["id"]) && isPure(declarator["init"]));
+      return nodes(statement, "declarations").every(
+        (declarator) => isPure(declarator["id"]) && isPure(declarator["init"]),
+      );
     case "TSEnumDeclaration":
       return nodes(statement["body"], "members").every((member) => isPure(member["initializer"]));
     case "TSModuleDeclaration":
@@ -84,7 +86,9 @@ function isPure(value: unknown): boolean {
       return all("expression");
     case "ClassDeclaration":
     case "ClassExpression":
-      return nodes(value, "decorators").length === 0 && all("superClass") && nodes(value["body"], "body").every(isPureMember);
+      return (
+        nodes(value, "decorators").length === 0 && all("superClass") && nodes(value["body"], "body").every(isPureMember)
+      );
     default:
       return false;
   }
@@ -92,7 +96,13 @@ function isPure(value: unknown): boolean {
 
 function isPureMember(member: Node): boolean {
   if (member.type === "StaticBlock") return nodes(member, "body").length === 0;
-  const hasDecorators = nodes(member, "decorators").length > 0 || nodes(member["value"], "params").some((parameter) => nodes(parameter, "decorators").length > 0);
+  const hasDecorators =
+    nodes(member, "decorators").length > 0 ||
+    nodes(member["value"], "params").some((parameter) => nodes(parameter, "decorators").length > 0);
   const isStaticValue = member["static"] === true && member.type !== "MethodDefinition";
-  return !hasDecorators && (member["computed"] !== true || isPure(member["key"])) && (!isStaticValue || isPure(member["value"]));
+  return (
+    !hasDecorators &&
+    (member["computed"] !== true || isPure(member["key"])) &&
+    (!isStaticValue || isPure(member["value"]))
+  );
 }

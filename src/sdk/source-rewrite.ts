@@ -1,6 +1,6 @@
 // Lets the user's modules, once they are bundled into one file, still mean their own source file when
 // they say `import.meta`, `__dirname` or `import(path)` with a path that is computed (loaded-bundles.ts R1).
-import { type Node, childrenOf, freeNames, isNode } from "./free-names.ts";
+import { childrenOf, freeNames, isNode, type Node } from "./free-names.ts";
 import { sourceExpression } from "./loaded-bundles.ts";
 import { constantText } from "./module-graph.ts";
 
@@ -17,7 +17,10 @@ export function sourceEdits(body: readonly Node[], path: string): readonly Edit[
     }
     const source = node["source"];
     if (node.type === "ImportExpression" && isNode(source) && constantText(source) === null) {
-      edits.push({ start: source.start, end: source.start, text: `${expression}.target(` }, { start: source.end, end: source.end, text: ")" });
+      edits.push(
+        { start: source.start, end: source.start, text: `${expression}.target(` },
+        { start: source.end, end: source.end, text: ")" },
+      );
     }
     for (const child of childrenOf(node)) visit(child);
   };
@@ -25,9 +28,9 @@ export function sourceEdits(body: readonly Node[], path: string): readonly Edit[
     visit(node);
     for (const { name, node: at, isShorthand } of freeNames(node)) {
       const member = name === "__dirname" ? "dirname" : name === "__filename" ? "filename" : null;
-      if (member !== null) edits.push({ start: at.start, end: at.end, text: `${isShorthand ? `${name}: ` : ""}${expression}.${member}` });
+      if (member !== null)
+        edits.push({ start: at.start, end: at.end, text: `${isShorthand ? `${name}: ` : ""}${expression}.${member}` });
     }
   }
   return edits.sort((a, b) => a.start - b.start);
 }
-

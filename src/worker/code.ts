@@ -6,7 +6,14 @@
 // R3  One bundle of two projects is two modules: each sees its own source files (loaded-bundles.ts).
 // R4  Packages are looked up from the module that imports them, as Node would without the bundle.
 import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
-import { getSourceMapsSupport, isBuiltin, registerHooks, type ResolveHookContext, type ResolveFnOutput, setSourceMapsSupport } from "node:module";
+import {
+  getSourceMapsSupport,
+  isBuiltin,
+  type ResolveFnOutput,
+  type ResolveHookContext,
+  registerHooks,
+  setSourceMapsSupport,
+} from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
@@ -53,7 +60,10 @@ export function codeLoader(options: CodeLoaderOptions): CodeLoader {
 
 async function loadBundle(bundle: string, projectDir: string, options: CodeLoaderOptions): Promise<LoadedCode> {
   const directory = await realpath(projectDir).catch(() => {
-    throw new GodwitError("failed_precondition", `The project directory ${projectDir} of this run does not exist any more.`);
+    throw new GodwitError(
+      "failed_precondition",
+      `The project directory ${projectDir} of this run does not exist any more.`,
+    );
   });
   const { main, graph } = await materialise(bundle, directory, options);
   const url = pathToFileURL(main).href;
@@ -82,7 +92,11 @@ function loadError(error: unknown, projectDir: string): unknown {
 
 type Materialised = { readonly main: string; readonly graph: ModuleGraph };
 
-async function materialise(bundle: string, projectDir: string, { blobs, bundlesDir }: CodeLoaderOptions): Promise<Materialised> {
+async function materialise(
+  bundle: string,
+  projectDir: string,
+  { blobs, bundlesDir }: CodeLoaderOptions,
+): Promise<Materialised> {
   const files = await bundleFiles(bundle, blobs);
   const textOf = (path: string): string => {
     const bytes = files.get(path);
@@ -148,12 +162,15 @@ function resolve(specifier: string, context: ResolveHookContext, next: NextResol
   // R2.
   if (own !== undefined) return { url: own, shortCircuit: true };
   const bundle = context.parentURL === undefined ? null : bundleAt(context.parentURL);
-  if (bundle === null || isBuiltin(specifier) || specifier.startsWith("file:") || specifier.startsWith("data:")) return next(specifier, context);
+  if (bundle === null || isBuiltin(specifier) || specifier.startsWith("file:") || specifier.startsWith("data:"))
+    return next(specifier, context);
   const { projectDir, url } = bundle;
-  if (specifier.startsWith(pathScheme)) return next(pathToFileURL(join(projectDir, specifier.slice(pathScheme.length))).href, context);
+  if (specifier.startsWith(pathScheme))
+    return next(pathToFileURL(join(projectDir, specifier.slice(pathScheme.length))).href, context);
   // R4.
   const graph = graphs.get(url);
-  const importer = graph !== undefined && Object.hasOwn(graph.importers, specifier) ? graph.importers[specifier] : undefined;
+  const importer =
+    graph !== undefined && Object.hasOwn(graph.importers, specifier) ? graph.importers[specifier] : undefined;
   try {
     return next(specifier, { ...context, parentURL: pathToFileURL(join(projectDir, importer ?? "package.json")).href });
   } catch (error) {
@@ -161,7 +178,11 @@ function resolve(specifier: string, context: ResolveHookContext, next: NextResol
   }
 }
 
-type Asked = { readonly importer: string | undefined; readonly projectDir: string; readonly graph: ModuleGraph | undefined };
+type Asked = {
+  readonly importer: string | undefined;
+  readonly projectDir: string;
+  readonly graph: ModuleGraph | undefined;
+};
 
 /** Null: code that asks for what may be missing expects Node's own error. */
 function missingPackage(error: unknown, specifier: string, { importer, projectDir, graph }: Asked): GodwitError | null {

@@ -1,0 +1,69 @@
+// A hash of a piece of code that is the same however it is laid out: comments, spaces, quotes and
+// types are not in it, all that decides what the code does is.
+import { sha256Hex } from "../core/hash.ts";
+import { isNode, isTypeOnly, type Node, typeFields } from "./free-names.ts";
+
+export function syntaxHash(root: Node): string {
+  const parts: string[] = [];
+  // Decorators may be given the types of what they decorate, when the code runs.
+  write(root, hasDecorators(root), parts);
+  return sha256Hex(parts.join("")).slice(0, 32);
+}
+
+/** Where it stands, and what only the type checker reads. */
+const positionFields: readonly string[] = ["start", "end"];
+const checkedFields: readonly string[] = ["accessibility", "readonly", "override", "definite", ...typeFields];
+
+/** Only the type checker sees these around an expression. */
+const wrappers: readonly string[] = [
+  "ParenthesizedExpression",
+  "TSAsExpression",
+  "TSSatisfiesExpression",
+  "TSNonNullExpression",
+  "TSTypeAssertion",
+  "TSInstantiationExpression",
+];
+
+function write(node: Node, hasTypes: boolean, parts: string[]): void {
+  if (!hasTypes && isTypeOnly(node)) return;
+  if (wrappers.includes(node.type) && isNode(node["expression"]) && !hasTypes)
+    return write(node["expression"], hasTypes, parts);
+  parts.push(node.type, "{");
+  if (node.type === "Literal") parts.push(literal(node));
+  else
+    for (const [field, value] of Object.entries(node)) {
+      if (field === "type" || positionFields.includes(field) || (!hasTypes && checkedFields.includes(field))) continue;
+      // Left out fields are those that the parser fills in for nothing.
+      if (value === null || value === undefined || value === false) continue;
+      parts.push(field, ":");
+      writeValue(value, hasTypes, parts);
+    }
+  parts.push("}");
+}
+
+function writeValue(value: unknown, hasTypes: boolean, parts: string[]): void {
+  if (isNode(value)) return write(value, hasTypes, parts);
+  if (!Array.isArray(value)) return void parts.push(JSON.stringify(value), ",");
+  parts.push("[");
+  for (const element of value) writeValue(element, hasTypes, parts);
+  parts.push("]");
+}
+
+const literal = (node: Node): string => {
+  const { value } = node as { value?: unknown };
+  return typeof value === "string" ||
+    typeof value === "boolean" ||
+    (typeof value === "number" && Number.isFinite(value))
+    ? JSON.stringify(value)
+    : String(node["raw"]);
+};
+
+function hasDecorators(node: Node): boolean {
+  for (const [field, value] of Object.entries(node)) {
+    if (Array.isArray(value)) {
+      if (field === "decorators" && value.length > 0) return true;
+      if (value.some((element) => isNode(element) && hasDecorators(element))) return true;
+    } else if (isNode(value) && hasDecorators(value)) return true;
+  }
+  return false;
+}
