@@ -1,3 +1,5 @@
+// Flags in, inputs and complaints out.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LiteralType, Variable } from "../core/value.ts";

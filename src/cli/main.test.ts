@@ -1,3 +1,5 @@
+// The command line as a whole, as far as no run is needed: help, mistakes, exit codes.
+
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

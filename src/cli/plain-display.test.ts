@@ -1,3 +1,5 @@
+// What pipes and CI get to see.
+
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";

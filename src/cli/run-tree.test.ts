@@ -1,3 +1,5 @@
+// What a watcher keeps, and that it stays little.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Phase } from "../core/action.ts";

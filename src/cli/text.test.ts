@@ -1,3 +1,5 @@
+// Numbers, widths and columns.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { durationText, fit, printable, sizeText, table, visibleWidth } from "./text.ts";

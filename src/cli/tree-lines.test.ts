@@ -1,3 +1,5 @@
+// The drawn tree, line by line.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultRetries } from "../core/retry.ts";
