@@ -19,7 +19,7 @@ const layers: Layers = {
     packages: ["apache-arrow", "hyparquet", "hyparquet-writer", "rolldown", "zod"],
   },
   // The other half of the SDK: what its tasks talk to while they run.
-  worker: { may: ["core", "idl", "blob", "sdk/"], packages: ["node:net"] },
+  worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
     may: ["core", "idl", "blob", "logs", "worker/protocol.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],

@@ -128,7 +128,7 @@ function errorOf(thrown: unknown): ActionError {
 }
 
 startWorker({
-  open: () => ({
+  open: async () => ({
     async runAttempt(launch, host, signal): Promise<Outcome> {
       const { run, action, attempt } = launch;
       const task = tasks[launch.spec.name] as Task;

@@ -40,125 +40,150 @@ export type Program = {
 };
 
 export type WorkerOptions = {
-  readonly open: (dataDir: string) => Program;
+  /** Called once. */
+  readonly open: (dataDir: string) => Promise<Program>;
   /** The attempt whose code is running, by its asynchronous context. */
   readonly currentAttempt: () => AttemptRef | null;
   readonly errorOf: (thrown: unknown) => ActionError;
 };
 
+/** Takes over this process. */
 export function startWorker(options: WorkerOptions): void {
-  const exit = process.exit.bind(process);
-  const writer = new BlockingWriter<FromWorker>(toPoolFd);
-  const send = (message: FromWorker): void => writer.send(message);
-  const connection = new Connection(send);
-  let program: Program | null = null;
-
-  const attempts = new Attempts({
-    run: (launch, onWaiting, signal) => {
-      const log = (line: LogLine): void => output.log(launch, line);
-      return opened(program).runAttempt(launch, { calls: connection, onWaiting, log, nowMs: Date.now }, signal);
-    },
-    errorOf: options.errorOf,
-    onEnd: (attempt) => output.end(attempt),
-    onReport: () => writer.schedule(),
-  });
-  const output = new Output({
-    owner: () => {
-      const attempt = options.currentAttempt();
-      if (attempt === null) return attempts.soleActive();
-      return attempts.isRunning(attempt) ? attempt : null;
-    },
-    nowMs: Date.now,
-    onLines: (isMuch) => (isMuch ? writer.flush() : writer.schedule()),
-  });
-  output.capture(process.stdout, "stdout");
-  output.capture(process.stderr, "stderr");
-  writer.beforeFlush = () => {
-    const { states, outcomes } = attempts.takeReport();
-    // An attempt's lines come before its outcome (protocol.ts R2).
-    for (const { attempt, lines } of output.take()) send({ type: "logs", attempt: attempt && refOf(attempt), lines });
-    if (states.length > 0) send({ type: "states", attempts: states });
-    if (outcomes.length > 0) send({ type: "outcomes", outcomes });
-  };
-
-  // R2.
-  const leave = (attempt: AttemptRef | null, message: string): void => {
-    output.endAll();
-    send({ type: "leaving", attempt: attempt && refOf(attempt), message });
-    writer.flush();
-  };
-  const blamed = (): AttemptRef | null => options.currentAttempt() ?? attempts.soleActive();
-  process.exit = (code) => {
-    leave(blamed(), `The task's code called process.exit(${code ?? ""})${callSite()}.`);
-    return exit(code);
-  };
-  // For code that imports `exit` by its name.
-  syncBuiltinESMExports();
-
-  // R1.
-  const fail = (thrown: unknown): void => {
-    const attempt = blamed();
-    if (attempt !== null && attempts.fail(attempt, options.errorOf(thrown))) return;
-    // A late error of an attempt that has ended: its outcome stands, and others have no part in it.
-    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-    if (attempt !== null) {
-      output.print(null, "stderr", `Nobody caught, after attempt ${attemptId(attempt)} had ended: ${text}\n`);
-      return;
-    }
-    leave(null, `An error that belongs to no task ended the worker process: ${text}`);
-    exit(1);
-  };
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
-
-  const receive = (message: ToWorker): void => {
-    switch (message.type) {
-      case "welcome":
-        program = options.open(message.dataDir);
-        break;
-      case "launch":
-        attempts.launch(message.launches);
-        break;
-      case "stop":
-        attempts.stop(message.attempts, message.reason);
-        break;
-      case "recall":
-        attempts.recall(message.attempts);
-        break;
-      case "describe":
-        opened(program)
-          .describe(message.bundle, message.projectDir)
-          .then((manifest) => send({ type: "described", request: message.request, manifest }))
-          .catch((error: unknown) => send(unable(message.request, error)));
-        break;
-      case "check":
-        opened(program)
-          .check(message.bundle, message.projectDir, message.task, message.inputs)
-          .then((issues) => send({ type: "checked", request: message.request, issues }))
-          .catch((error: unknown) => send(unable(message.request, error)));
-        break;
-      default:
-        connection.receive(message);
-    }
-  };
-  const pipe = new Socket({ fd: fromPoolFd, readable: true, writable: false });
-  readLines(
-    pipe,
-    (line) => receive(JSON.parse(line) as ToWorker),
-    () => {
-      leave(null, "The pool sent a line that is too long.");
-      exit(1);
-    },
-  );
-  // The pool is gone or done with this process: there is nobody left to tell anything.
-  pipe.on("close", () => exit(0));
-  pipe.on("error", () => exit(1));
-  send({ type: "hello", pid: process.pid });
+  new Worker(options).start();
 }
 
-function opened(program: Program | null): Program {
-  if (program === null) throw new Error("The pool did not say where its data is.");
-  return program;
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #exit = process.exit.bind(process);
+  readonly #writer = new BlockingWriter<FromWorker>(toPoolFd);
+  readonly #connection = new Connection((message) => this.#writer.send(message));
+  readonly #welcome = Promise.withResolvers<Program>();
+  readonly #attempts: Attempts;
+  readonly #output: Output;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#attempts = new Attempts({
+      run: (launch, onWaiting, signal) => this.#run(launch, onWaiting, signal),
+      errorOf: options.errorOf,
+      onEnd: (attempt) => this.#output.end(attempt),
+      onReport: () => this.#writer.schedule(),
+    });
+    this.#output = new Output({
+      owner: () => {
+        const attempt = options.currentAttempt();
+        if (attempt === null) return this.#attempts.soleActive();
+        return this.#attempts.isRunning(attempt) ? attempt : null;
+      },
+      nowMs: Date.now,
+      onLines: (isMuch) => (isMuch ? this.#writer.flush() : this.#writer.schedule()),
+    });
+  }
+
+  start(): void {
+    this.#output.capture(process.stdout, "stdout");
+    this.#output.capture(process.stderr, "stderr");
+    this.#writer.beforeFlush = () => this.#report();
+    process.exit = (code) => {
+      this.#leave(this.#blamed(), `The task's code called process.exit(${code ?? ""})${callSite()}.`);
+      return this.#exit(code);
+    };
+    // For code that imports `exit` by its name.
+    syncBuiltinESMExports();
+    process.on("uncaughtException", (thrown) => this.#fail(thrown));
+    process.on("unhandledRejection", (thrown) => this.#fail(thrown));
+    this.#listen();
+    this.#writer.send({ type: "hello", pid: process.pid });
+  }
+
+  #listen(): void {
+    const pipe = new Socket({ fd: fromPoolFd, readable: true, writable: false });
+    const onTooLong = (): void => {
+      this.#leave(null, "The pool sent a line that is too long.");
+      this.#exit(1);
+    };
+    readLines(pipe, (line) => this.#receive(JSON.parse(line) as ToWorker), onTooLong);
+    // The pool is gone or done with this process: there is nobody left to tell anything.
+    pipe.on("close", () => this.#exit(0));
+    pipe.on("error", () => this.#exit(1));
+  }
+
+  #receive(message: ToWorker): void {
+    switch (message.type) {
+      case "welcome":
+        this.#welcome.resolve(this.#options.open(message.dataDir));
+        return;
+      case "launch":
+        this.#attempts.launch(message.launches);
+        return;
+      case "stop":
+        this.#attempts.stop(message.attempts, message.reason);
+        return;
+      case "recall":
+        this.#attempts.recall(message.attempts);
+        return;
+      case "describe":
+      case "check":
+        this.#answer(message)
+          .then((answer) => this.#writer.send(answer))
+          .catch((error: unknown) => this.#writer.send(unable(message.request, error)));
+        return;
+      default:
+        this.#connection.receive(message);
+    }
+  }
+
+  async #run(launch: Launch, onWaiting: Host["onWaiting"], signal: AbortSignal): Promise<Outcome> {
+    const program = await this.#welcome.promise;
+    const log = (line: LogLine): void => this.#output.log(launch, line);
+    return program.runAttempt(launch, { calls: this.#connection, onWaiting, log, nowMs: Date.now }, signal);
+  }
+
+  async #answer(question: Extract<ToWorker, { readonly type: "describe" | "check" }>): Promise<FromWorker> {
+    const program = await this.#welcome.promise;
+    const { request, bundle, projectDir } = question;
+    if (question.type === "describe") {
+      return { type: "described", request, manifest: await program.describe(bundle, projectDir) };
+    }
+    const issues = await program.check(bundle, projectDir, question.task, question.inputs);
+    return { type: "checked", request, issues };
+  }
+
+  #report(): void {
+    const { states, outcomes } = this.#attempts.takeReport();
+    // An attempt's lines come before its outcome (protocol.ts R2).
+    for (const { attempt, lines } of this.#output.take()) {
+      this.#writer.send({ type: "logs", attempt: attempt && refOf(attempt), lines });
+    }
+    if (states.length > 0) this.#writer.send({ type: "states", attempts: states });
+    if (outcomes.length > 0) this.#writer.send({ type: "outcomes", outcomes });
+  }
+
+  #blamed(): AttemptRef | null {
+    return this.#options.currentAttempt() ?? this.#attempts.soleActive();
+  }
+
+  /** R1. */
+  #fail(thrown: unknown): void {
+    const attempt = this.#blamed();
+    if (attempt !== null && this.#attempts.fail(attempt, this.#options.errorOf(thrown))) return;
+    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    if (attempt !== null) {
+      // Late, of an attempt that has ended: its outcome stands, and others have no part in it.
+      this.#output.print(null, "stderr", `Not caught, after attempt ${attemptId(attempt)} had ended: ${text}\n`);
+      return;
+    }
+    this.#leave(null, `An error that belongs to no task ended the worker process: ${text}`);
+    this.#exit(1);
+  }
+
+  /** R2. */
+  #leave(attempt: AttemptRef | null, message: string): void {
+    this.#output.endAll();
+    this.#writer.flush();
+    this.#writer.send({ type: "leaving", attempt: attempt && refOf(attempt), message });
+    this.#writer.flush();
+  }
 }
 
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
