@@ -88,7 +88,7 @@ export function identify(
   allCallSites: readonly (readonly SourceLocation[])[] = [],
 ): CodeIdentity {
   const roots = callSites.map((site) => placeOf(graph, site));
-  const lost = roots.findIndex((place) => place === null);
+  const lost = roots.indexOf(null);
   const where = callSites[lost === -1 ? callSites.length - 1 : lost];
   if (where === undefined) return unknown("it is not known where the task is defined");
   const at = `${relativePath(graph, where.file)}:${where.line}`;

@@ -8,7 +8,7 @@ import type { Plugin } from "rolldown";
 import type { Module, Origin, StoredModuleGraph } from "../core/code-graph.ts";
 import type { GodwitError } from "../core/error.ts";
 import { errorAt, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
-import type { Node } from "./free-names.ts";
+import { childrenOf, type Node } from "./free-names.ts";
 import { pathScheme } from "./loaded-bundles.ts";
 import { moduleOf, positionsOf, type Source, type Syntax, writtenSpecifiers } from "./module-graph.ts";
 import { sourceEdits } from "./source-rewrite.ts";
@@ -48,6 +48,19 @@ export class BundleReader {
       sources: new Map([...this.#sources].map(([file, { text }]) => [file, text])),
       others: [...this.#packageFiles].sort(),
     };
+  }
+
+  /** Throws for decorators that are still in the bundle's text: Node does not know them. */
+  async checkDecorators(text: string): Promise<void> {
+    const { parseSync } = await import("rolldown/utils");
+    for (const { path, text: written, syntax } of this.#sources.values()) {
+      const [decorator] = decoratorsIn(syntax?.body ?? []);
+      if (decorator === undefined) continue;
+      if (decoratorsIn(parseSync("main.mjs", text).program.body as unknown as readonly Node[]).length === 0) return;
+      const next = 'Set "experimentalDecorators": true in the "compilerOptions" of tsconfig.json.';
+      const position = positionsOf(written)(decorator.start);
+      throw this.#fail(errorAt({ path, text: written, position }, "Node cannot run decorators as they are.", next));
+    }
   }
 
   modules(): StoredModuleGraph {
@@ -218,6 +231,9 @@ function isInstalled(name: string, directory: string): boolean {
   if (existsSync(join(directory, "node_modules", name))) return true;
   return dirname(directory) !== directory && isInstalled(name, dirname(directory));
 }
+
+const decoratorsIn = (nodes: readonly Node[]): readonly Node[] =>
+  nodes.flatMap((node) => (node.type === "Decorator" ? [node] : decoratorsIn(childrenOf(node))));
 
 const ended = (sentence: string): string => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
 

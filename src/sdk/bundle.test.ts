@@ -1,3 +1,4 @@
+// The bundle of the user's code: its bytes, its errors, and what is remembered of it.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -124,7 +125,10 @@ const changes: readonly (readonly [what: string, change: (directory: string) => 
   ["a module is edited", (directory) => write(directory, { "src/b.ts": "export const b = 2;\n" })],
   [
     "a module is removed and another takes its place",
-    (directory) => (rmSync(join(directory, "src/b.ts")), write(directory, { "src/b.ts": "export const b = 3;\n" })),
+    (directory) => {
+      rmSync(join(directory, "src/b.ts"));
+      write(directory, { "src/b.ts": "export const b = 3;\n" });
+    },
   ],
   ["another version of a package is installed", (directory) => write(directory, installed("plain", "1.0.1"))],
   ["a file comes that an import may lead to", (directory) => write(directory, { "src/b.js": "export const b = 3;" })],

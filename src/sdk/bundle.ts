@@ -128,6 +128,7 @@ async function build(entry: string, projectDir: string, reader: BundleReader): P
         banner: bundlePrologue,
       });
       const [{ code, map }] = output;
+      await reader.checkDecorators(code);
       return {
         "main.mjs": code,
         "main.mjs.map":

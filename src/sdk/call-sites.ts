@@ -21,7 +21,10 @@ export function userCallSites(): readonly CallSite[] {
 /** The first place in the user's code of an error's stack. */
 export function locate(error: unknown): SourceLocation | null {
   if (!(error instanceof Error) || typeof error.stack !== "string") return null;
-  for (const line of error.stack.split("\n")) {
+  // A message may quote another stack.
+  const at = error.stack.indexOf(error.message);
+  const frames = at === -1 ? error.stack : error.stack.slice(at + error.message.length);
+  for (const line of frames.split("\n")) {
     const match = /^\s+at (?:.*? \()?(?:async )?((?:file:\/\/)?\/.*?):(\d+):(\d+)\)?$/.exec(line);
     const frame = match === null ? null : userFrame(match[1] ?? "", Number(match[2]), Number(match[3]));
     if (frame !== null) return frame;

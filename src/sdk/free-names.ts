@@ -46,7 +46,7 @@ export const isFunction = (node: Node): boolean =>
 
 /** Code that is only there for the type checker. */
 export function isTypeOnly(node: Node): boolean {
-  if (node["declare"] === true || node["importKind"] === "type" || node["exportKind"] === "type") return true;
+  if (node.declare === true || node.importKind === "type" || node.exportKind === "type") return true;
   return (
     node.type === "TSInterfaceDeclaration" ||
     node.type === "TSTypeAliasDeclaration" ||
@@ -80,81 +80,77 @@ export const typeFields: readonly string[] = [
 ];
 
 function walk(node: Node, scope: Scope, found: FreeName[]): void {
-  const inside = (child: unknown, within = scope): void => {
-    if (isNode(child)) walk(child, within, found);
-  };
-  const all = (children: readonly Node[], within = scope): void => {
-    for (const child of children) walk(child, within, found);
-  };
-  const take = (name: string, member: string | null, isShorthand = false): void => {
-    if (!isBound(name, scope)) found.push({ name, member, node, isShorthand });
-  };
   if (isTypeOnly(node)) return;
+  const within = innerScope(node, scope);
+  if (node.type === "MemberExpression" || node.type === "JSXMemberExpression") takeMember(node, scope, found);
+  else if (node.type === "Identifier" || isComponent(node))
+    take({ node, member: null, isShorthand: false }, scope, found);
+  else if (isShorthand(node)) take({ node: node.value as Node, member: null, isShorthand: true }, scope, found);
+  for (const part of evaluatedParts(node)) walk(part, within, found);
+}
+
+/** JSX takes names in lower case for elements, not for values. */
+const isComponent = (node: Node): boolean => node.type === "JSXIdentifier" && !/^[a-z]/.test(node.name as string);
+
+const isShorthand = (node: Node): boolean =>
+  node.type === "Property" && node.shorthand === true && isNode(node.value) && node.value.type === "Identifier";
+
+function take(taken: Omit<FreeName, "name">, scope: Scope, found: FreeName[]): void {
+  const name = taken.node.name as string;
+  if (!isBound(name, scope)) found.push({ name, ...taken });
+}
+
+/** Nodes below in which names stand for values. */
+function evaluatedParts(node: Node): readonly Node[] {
+  const key = node.computed === true ? [node.key] : [];
   switch (node.type) {
     case "Identifier":
-      all(decoratorsOf(node));
-      return take(node["name"] as string, null);
-    case "JSXIdentifier":
-      if (!/^[a-z]/.test(node["name"] as string)) take(node["name"] as string, null);
-      return;
+      return decoratorsOf(node);
     case "JSXMemberExpression":
     case "MemberExpression":
-      return member(node, scope, found);
+      return [
+        ...(isName(node.object as Node) ? [] : [node.object]),
+        ...(node.computed === true ? [node.property] : []),
+      ].filter(isNode);
     case "JSXAttribute":
-      return inside(node["value"]);
-    case "Property": {
-      if (node["computed"] === true) inside(node["key"]);
-      const value = node["value"] as Node;
-      if (node["shorthand"] === true && value.type === "Identifier")
-        return isBound(value["name"] as string, scope)
-          ? undefined
-          : void found.push({ name: value["name"] as string, member: null, node: value, isShorthand: true });
-      return inside(value);
-    }
+      return [node.value].filter(isNode);
+    case "Property":
+      return isShorthand(node) ? [] : [...key, node.value].filter(isNode);
     case "MethodDefinition":
     case "PropertyDefinition":
     case "AccessorProperty":
-      if (node["computed"] === true) inside(node["key"]);
-      all(decoratorsOf(node));
-      return inside(node["value"]);
+      return [...decoratorsOf(node), ...key, node.value].filter(isNode);
     case "TSEnumMember":
-      return inside(node["initializer"]);
+      return [node.initializer].filter(isNode);
+    case "LabeledStatement":
+      return [node.body].filter(isNode);
+    case "ExportNamedDeclaration":
+      // `export { a as b }` moves names about and asks for no value.
+      return [node.declaration].filter(isNode);
     case "MetaProperty":
     case "BreakStatement":
     case "ContinueStatement":
     case "ImportDeclaration":
-      return;
-    case "LabeledStatement":
-      return inside(node["body"]);
-    case "ExportNamedDeclaration":
-      // `export { a as b }` moves names about and asks for no value.
-      return inside(node["declaration"]);
     case "ExportAllDeclaration":
-      return;
+      return [];
     default:
-      return all(childrenOf(node, typeFields), innerScope(node, scope));
+      return childrenOf(node, typeFields);
   }
 }
 
+const isName = (node: Node): boolean => node.type === "Identifier" || node.type === "JSXIdentifier";
+
 /** `a.b` asks only for a member of `a`, which matters when `a` is a namespace. */
-function member(node: Node, scope: Scope, found: FreeName[]): void {
-  const object = node["object"] as Node;
-  const property = node["property"] as Node;
-  const isNamed = object.type === "Identifier" || object.type === "JSXIdentifier";
-  const name =
-    node["computed"] === true
-      ? property.type === "Literal" && typeof property["value"] === "string"
-        ? property["value"]
-        : null
-      : ((property["name"] as string | undefined) ?? null);
-  if (!isNamed) walk(object, scope, found);
-  else if (!isBound(object["name"] as string, scope))
-    found.push({ name: object["name"] as string, member: name, node: object, isShorthand: false });
-  if (node["computed"] === true) walk(property, scope, found);
+function takeMember(node: Node, scope: Scope, found: FreeName[]): void {
+  const object = node.object as Node;
+  const property = node.property as Node;
+  const written = node.computed === true ? (property.type === "Literal" ? property.value : null) : property.name;
+  const member = typeof written === "string" ? written : null;
+  if (isName(object)) take({ node: object, member, isShorthand: false }, scope, found);
 }
 
 const decoratorsOf = (node: Node): readonly Node[] =>
-  ((node["decorators"] as readonly Node[] | undefined) ?? []).filter(isNode);
+  ((node.decorators as readonly Node[] | undefined) ?? []).filter(isNode);
 
 /** R1. */
 function innerScope(node: Node, scope: Scope): Scope {
@@ -174,14 +170,11 @@ function innerScope(node: Node, scope: Scope): Scope {
       return inner(declaredNames(list("body")), scope);
     case "TSEnumBody":
       return inner(
-        list("members").flatMap((child) => (isNode(child["id"]) ? patternNames(child["id"]) : [])),
+        list("members").flatMap((child) => (isNode(child.id) ? patternNames(child.id) : [])),
         scope,
       );
     case "SwitchStatement":
-      return inner(
-        lexicalNames(list("cases").flatMap((child) => (child["consequent"] as readonly Node[]) ?? [])),
-        scope,
-      );
+      return inner(lexicalNames(list("cases").flatMap((child) => (child.consequent as readonly Node[]) ?? [])), scope);
     case "ForStatement":
       return inner(lexicalNames(one("init")), scope);
     case "ForInStatement":
@@ -199,15 +192,15 @@ function lexicalNames(statements: readonly Node[]): readonly string[] {
     if (isTypeOnly(statement)) return [];
     switch (statement.type) {
       case "VariableDeclaration":
-        return (statement["declarations"] as readonly Node[]).flatMap(({ id }) => (isNode(id) ? patternNames(id) : []));
+        return (statement.declarations as readonly Node[]).flatMap(({ id }) => (isNode(id) ? patternNames(id) : []));
       case "FunctionDeclaration":
       case "ClassDeclaration":
       case "TSEnumDeclaration":
       case "TSModuleDeclaration":
       case "TSImportEqualsDeclaration":
-        return isNode(statement["id"]) ? patternNames(statement["id"]) : [];
+        return isNode(statement.id) ? patternNames(statement.id) : [];
       case "ExportNamedDeclaration":
-        return isNode(statement["declaration"]) ? lexicalNames([statement["declaration"]]) : [];
+        return isNode(statement.declaration) ? lexicalNames([statement.declaration]) : [];
       default:
         return [];
     }
@@ -218,26 +211,26 @@ function lexicalNames(statements: readonly Node[]): readonly string[] {
 function varNames(node: Node): readonly string[] {
   if (isFunction(node) || node.type === "ClassBody" || node.type === "TSModuleBlock") return [];
   const own =
-    node.type === "VariableDeclaration" && node["kind"] === "var" && !isTypeOnly(node) ? lexicalNames([node]) : [];
+    node.type === "VariableDeclaration" && node.kind === "var" && !isTypeOnly(node) ? lexicalNames([node]) : [];
   return [...own, ...childrenOf(node, typeFields).flatMap(varNames)];
 }
 
 export function patternNames(pattern: Node): readonly string[] {
   switch (pattern.type) {
     case "Identifier":
-      return [pattern["name"] as string];
+      return [pattern.name as string];
     case "ObjectPattern":
-      return (pattern["properties"] as readonly Node[]).flatMap((property) =>
-        patternNames((property["value"] ?? property["argument"]) as Node),
+      return (pattern.properties as readonly Node[]).flatMap((property) =>
+        patternNames((property.value ?? property.argument) as Node),
       );
     case "ArrayPattern":
-      return (pattern["elements"] as readonly unknown[]).filter(isNode).flatMap(patternNames);
+      return (pattern.elements as readonly unknown[]).filter(isNode).flatMap(patternNames);
     case "AssignmentPattern":
-      return patternNames(pattern["left"] as Node);
+      return patternNames(pattern.left as Node);
     case "RestElement":
-      return patternNames(pattern["argument"] as Node);
+      return patternNames(pattern.argument as Node);
     case "TSParameterProperty":
-      return patternNames(pattern["parameter"] as Node);
+      return patternNames(pattern.parameter as Node);
     default:
       return [];
   }

@@ -62,12 +62,12 @@ export function writtenSpecifiers(
 ): readonly { readonly specifier: string; readonly start: number }[] {
   const found: { specifier: string; start: number }[] = [];
   const visit = (node: Node): void => {
-    const source = node["source"];
+    const source = node.source;
     const argument =
       node.type === "CallExpression"
-        ? (node["arguments"] as readonly unknown[])[0]
+        ? (node.arguments as readonly unknown[])[0]
         : node.type === "TSExternalModuleReference"
-          ? node["expression"]
+          ? node.expression
           : source;
     const specifier = isNode(argument) ? constantText(argument) : null;
     if (isNode(argument) && specifier !== null && !isTypeOnly(node)) found.push({ specifier, start: argument.start });
@@ -79,9 +79,9 @@ export function writtenSpecifiers(
 
 /** The text of a string that is known before the code runs. */
 export function constantText(node: Node): string | null {
-  if (node.type === "Literal") return typeof node["value"] === "string" ? node["value"] : null;
-  if (node.type !== "TemplateLiteral" || (node["expressions"] as readonly unknown[]).length > 0) return null;
-  const [quasi] = node["quasis"] as readonly { readonly value: { readonly cooked: string | null } }[];
+  if (node.type === "Literal") return typeof node.value === "string" ? node.value : null;
+  if (node.type !== "TemplateLiteral" || (node.expressions as readonly unknown[]).length > 0) return null;
+  const [quasi] = node.quasis as readonly { readonly value: { readonly cooked: string | null } }[];
   return quasi?.value.cooked ?? null;
 }
 
@@ -106,17 +106,17 @@ const defaultName = "*default*";
 const isLink = (node: Node): boolean =>
   node.type === "ImportDeclaration" ||
   node.type === "ExportAllDeclaration" ||
-  (node.type === "ExportNamedDeclaration" && !isNode(node["declaration"])) ||
+  (node.type === "ExportNamedDeclaration" && !isNode(node.declaration)) ||
   isRequireImport(node);
 
 /** `import x = require("y")` */
 const isRequireImport = (node: Node): boolean =>
   node.type === "TSImportEqualsDeclaration" &&
-  isNode(node["moduleReference"]) &&
-  node["moduleReference"].type === "TSExternalModuleReference";
+  isNode(node.moduleReference) &&
+  node.moduleReference.type === "TSExternalModuleReference";
 
 const isDefaultType = (node: Node): boolean =>
-  node.type === "ExportDefaultDeclaration" && isNode(node["declaration"]) && isTypeOnly(node["declaration"]);
+  node.type === "ExportDefaultDeclaration" && isNode(node.declaration) && isTypeOnly(node.declaration);
 
 const isCommonJs = (syntax: Syntax): boolean =>
   syntax.body.some(({ type }) => type === "TSExportAssignment") ||
@@ -134,56 +134,55 @@ function linksOf(body: readonly Node[], resolve: Resolve): Links {
   const effects: Origin[] = [];
   for (const node of body) {
     if (isTypeOnly(node)) continue;
-    const reference = isRequireImport(node) ? (node["moduleReference"] as Node)["expression"] : node["source"];
-    const from = isNode(reference) ? resolve(reference["value"] as string) : null;
-    const specifiers = ((node["specifiers"] ?? []) as readonly Node[]).filter((specifier) => !isTypeOnly(specifier));
+    const reference = isRequireImport(node) ? (node.moduleReference as Node).expression : node.source;
+    const from = isNode(reference) ? resolve(reference.value as string) : null;
+    const specifiers = ((node.specifiers ?? []) as readonly Node[]).filter((specifier) => !isTypeOnly(specifier));
     switch (node.type) {
       case "TSImportEqualsDeclaration":
-        if (from !== null) imports[nameOf(node["id"])] = { from, imported: "*" };
+        if (from !== null) imports[nameOf(node.id)] = { from, imported: "*" };
         break;
       case "ImportDeclaration":
         if (from === null) break;
-        if ((node["specifiers"] as readonly Node[]).length === 0) effects.push(from);
+        if ((node.specifiers as readonly Node[]).length === 0) effects.push(from);
         for (const specifier of specifiers)
-          imports[nameOf(specifier["local"])] = { from, imported: importedName(specifier) };
+          imports[nameOf(specifier.local)] = { from, imported: importedName(specifier) };
         break;
       case "ExportAllDeclaration":
         if (from === null) break;
-        if (isNode(node["exported"])) exports[nameOf(node["exported"])] = { from, imported: "*" };
+        if (isNode(node.exported)) exports[nameOf(node.exported)] = { from, imported: "*" };
         else stars.push(from);
         break;
       case "ExportNamedDeclaration":
-        for (const name of isNode(node["declaration"]) ? declaredNames([node["declaration"]]) : [])
-          exports[name] = name;
+        for (const name of isNode(node.declaration) ? declaredNames([node.declaration]) : []) exports[name] = name;
         for (const specifier of specifiers) {
-          const local = nameOf(specifier["local"]);
-          if (from !== null) exports[nameOf(specifier["exported"])] = { from, imported: local };
-          else if (!isNode(node["source"])) exports[nameOf(specifier["exported"])] = local;
+          const local = nameOf(specifier.local);
+          if (from !== null) exports[nameOf(specifier.exported)] = { from, imported: local };
+          else if (!isNode(node.source)) exports[nameOf(specifier.exported)] = local;
         }
         break;
       case "ExportDefaultDeclaration":
-        if (!isDefaultType(node)) exports["default"] = nameOfDefault(node);
+        if (!isDefaultType(node)) exports.default = nameOfDefault(node);
     }
   }
   return { imports, exports, stars, effects };
 }
 
-const nameOf = (node: unknown): string => (isNode(node) ? ((node["name"] ?? node["value"]) as string) : "");
+const nameOf = (node: unknown): string => (isNode(node) ? ((node.name ?? node.value) as string) : "");
 
 const importedName = (specifier: Node): string =>
   specifier.type === "ImportNamespaceSpecifier"
     ? "*"
     : specifier.type === "ImportDefaultSpecifier"
       ? "default"
-      : nameOf(specifier["imported"]);
+      : nameOf(specifier.imported);
 
 function nameOfDefault(node: Node): string {
-  const declaration = node["declaration"];
+  const declaration = node.declaration;
   const isNamed =
     isNode(declaration) &&
     (declaration.type === "FunctionDeclaration" || declaration.type === "ClassDeclaration") &&
-    isNode(declaration["id"]);
-  return isNamed ? nameOf(declaration["id"]) : defaultName;
+    isNode(declaration.id);
+  return isNamed ? nameOf(declaration.id) : defaultName;
 }
 
 type Surroundings = {
@@ -214,7 +213,7 @@ class StatementReader {
     const visit = (inner: Node, isLater: boolean): void => {
       const isDeferred = isFunction(inner) && !immediate.has(inner);
       if (isDeferred && !isLater) functions.push(this.#range(inner));
-      if (inner.type === "CallExpression") immediate.add(unwrapped(inner["callee"]));
+      if (inner.type === "CallExpression") immediate.add(unwrapped(inner.callee));
       const load = loadedBy(inner);
       if (load !== null) this.#load(load, inner, { loads, unknown });
       for (const child of childrenOf(inner)) visit(child, isLater || isDeferred);
@@ -284,10 +283,9 @@ type Load = { readonly type: "module" | "url"; readonly specifier: Node | null }
 
 /** `import(…)`, `require(…)` and `new URL(…, import.meta.url)`. */
 function loadedBy(node: Node): Load | null {
-  const [first, second] = ((node["arguments"] ?? []) as readonly unknown[]).filter(isNode);
-  const callee = nameOf(node["callee"]);
-  if (node.type === "ImportExpression")
-    return { type: "module", specifier: isNode(node["source"]) ? node["source"] : null };
+  const [first, second] = ((node.arguments ?? []) as readonly unknown[]).filter(isNode);
+  const callee = nameOf(node.callee);
+  if (node.type === "ImportExpression") return { type: "module", specifier: isNode(node.source) ? node.source : null };
   if (node.type === "CallExpression" && callee === "require") return { type: "module", specifier: first ?? null };
   if (node.type === "NewExpression" && callee === "URL" && second !== undefined)
     return { type: "url", specifier: first ?? null };
@@ -296,4 +294,4 @@ function loadedBy(node: Node): Load | null {
 
 /** Without the parentheses around it. */
 const unwrapped = (value: unknown): unknown =>
-  isNode(value) && value.type === "ParenthesizedExpression" ? unwrapped(value["expression"]) : value;
+  isNode(value) && value.type === "ParenthesizedExpression" ? unwrapped(value.expression) : value;

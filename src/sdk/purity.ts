@@ -13,22 +13,20 @@ export function isPureStatement(statement: Node): boolean {
     case "EmptyStatement":
       return true;
     case "VariableDeclaration":
-      return nodes(statement, "declarations").every(
-        (declarator) => isPure(declarator["id"]) && isPure(declarator["init"]),
-      );
+      return nodes(statement, "declarations").every((declarator) => isPure(declarator.id) && isPure(declarator.init));
     case "TSEnumDeclaration":
-      return nodes(statement["body"], "members").every((member) => isPure(member["initializer"]));
+      return nodes(statement.body, "members").every((member) => isPure(member.initializer));
     case "TSModuleDeclaration":
-      return nodes(statement["body"], "body").every(isPureStatement);
+      return nodes(statement.body, "body").every(isPureStatement);
     case "ExportNamedDeclaration":
     case "ExportDefaultDeclaration": {
-      const declaration = statement["declaration"];
+      const declaration = statement.declaration;
       return !isNode(declaration) || (isDeclaration(declaration) ? isPureStatement(declaration) : isPure(declaration));
     }
     case "ClassDeclaration":
       return isPure(statement);
     case "ExpressionStatement":
-      return isPure(statement["expression"]);
+      return isPure(statement.expression);
     default:
       return false;
   }
@@ -67,7 +65,7 @@ function isPure(value: unknown): boolean {
     case "RestElement":
       return all("argument");
     case "UnaryExpression":
-      return value["operator"] !== "delete" && all("argument");
+      return value.operator !== "delete" && all("argument");
     case "BinaryExpression":
     case "LogicalExpression":
     case "AssignmentPattern":
@@ -87,7 +85,7 @@ function isPure(value: unknown): boolean {
     case "ClassDeclaration":
     case "ClassExpression":
       return (
-        nodes(value, "decorators").length === 0 && all("superClass") && nodes(value["body"], "body").every(isPureMember)
+        nodes(value, "decorators").length === 0 && all("superClass") && nodes(value.body, "body").every(isPureMember)
       );
     default:
       return false;
@@ -98,11 +96,7 @@ function isPureMember(member: Node): boolean {
   if (member.type === "StaticBlock") return nodes(member, "body").length === 0;
   const hasDecorators =
     nodes(member, "decorators").length > 0 ||
-    nodes(member["value"], "params").some((parameter) => nodes(parameter, "decorators").length > 0);
-  const isStaticValue = member["static"] === true && member.type !== "MethodDefinition";
-  return (
-    !hasDecorators &&
-    (member["computed"] !== true || isPure(member["key"])) &&
-    (!isStaticValue || isPure(member["value"]))
-  );
+    nodes(member.value, "params").some((parameter) => nodes(parameter, "decorators").length > 0);
+  const isStaticValue = member.static === true && member.type !== "MethodDefinition";
+  return !hasDecorators && (member.computed !== true || isPure(member.key)) && (!isStaticValue || isPure(member.value));
 }

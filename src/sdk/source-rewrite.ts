@@ -12,10 +12,10 @@ export function sourceEdits(body: readonly Node[], path: string): readonly Edit[
   const edits: Edit[] = [];
   const expression = sourceExpression(path);
   const visit = (node: Node): void => {
-    if (node.type === "MetaProperty" && isNode(node["meta"]) && node["meta"]["name"] === "import") {
+    if (node.type === "MetaProperty" && isNode(node.meta) && node.meta.name === "import") {
       edits.push({ start: node.start, end: node.end, text: expression });
     }
-    const source = node["source"];
+    const source = node.source;
     if (node.type === "ImportExpression" && isNode(source) && constantText(source) === null) {
       edits.push(
         { start: source.start, end: source.start, text: `${expression}.target(` },

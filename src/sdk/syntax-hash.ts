@@ -26,27 +26,33 @@ const wrappers: readonly string[] = [
 
 function write(node: Node, hasTypes: boolean, parts: string[]): void {
   if (!hasTypes && isTypeOnly(node)) return;
-  if (wrappers.includes(node.type) && isNode(node["expression"]) && !hasTypes)
-    return write(node["expression"], hasTypes, parts);
+  if (!hasTypes && wrappers.includes(node.type) && isNode(node.expression)) {
+    write(node.expression, hasTypes, parts);
+    return;
+  }
   parts.push(node.type, "{");
   if (node.type === "Literal") parts.push(literal(node));
-  else
-    for (const [field, value] of Object.entries(node)) {
-      if (field === "type" || positionFields.includes(field) || (!hasTypes && checkedFields.includes(field))) continue;
-      // Left out fields are those that the parser fills in for nothing.
-      if (value === null || value === undefined || value === false) continue;
-      parts.push(field, ":");
-      writeValue(value, hasTypes, parts);
-    }
+  else writeFields(node, hasTypes, parts);
   parts.push("}");
 }
 
+function writeFields(node: Node, hasTypes: boolean, parts: string[]): void {
+  for (const [field, value] of Object.entries(node)) {
+    if (field === "type" || positionFields.includes(field) || (!hasTypes && checkedFields.includes(field))) continue;
+    // Left out fields are those that the parser fills in for nothing.
+    if (value === null || value === undefined || value === false) continue;
+    parts.push(field, ":");
+    writeValue(value, hasTypes, parts);
+  }
+}
+
 function writeValue(value: unknown, hasTypes: boolean, parts: string[]): void {
-  if (isNode(value)) return write(value, hasTypes, parts);
-  if (!Array.isArray(value)) return void parts.push(JSON.stringify(value), ",");
-  parts.push("[");
-  for (const element of value) writeValue(element, hasTypes, parts);
-  parts.push("]");
+  if (isNode(value)) write(value, hasTypes, parts);
+  else if (Array.isArray(value)) {
+    parts.push("[");
+    for (const element of value) writeValue(element, hasTypes, parts);
+    parts.push("]");
+  } else parts.push(JSON.stringify(value), ",");
 }
 
 const literal = (node: Node): string => {
@@ -55,7 +61,7 @@ const literal = (node: Node): string => {
     typeof value === "boolean" ||
     (typeof value === "number" && Number.isFinite(value))
     ? JSON.stringify(value)
-    : String(node["raw"]);
+    : String(node.raw);
 };
 
 function hasDecorators(node: Node): boolean {

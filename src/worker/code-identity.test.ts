@@ -358,5 +358,5 @@ test("JSX brings the package that the compiler imports for it", async () => {
     "node_modules/react/jsx.js": "export const jsx = (type) => type;",
   };
   const { a } = await identities(project(files), "pipeline.tsx");
-  assert.equal(a?.type === "known" ? a.packages["react"] : a, "19.0.0");
+  assert.equal(a?.type === "known" ? a.packages.react : a, "19.0.0");
 });

@@ -1,3 +1,4 @@
+// User code as it runs in a worker: where it thinks it is, what it imports, where its errors point to.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -36,7 +37,7 @@ const thrown = (body: () => unknown): Error => {
 test("a stack trace points to the line of the user's TypeScript, in the project at hand", async () => {
   for (const directory of [project(failing), project(failing)]) {
     const { exports } = await load(directory, "src/pipeline.ts");
-    const error = thrown(() => (exports["fail"] as (shape: object) => never)({ kind: "k" }));
+    const error = thrown(() => (exports.fail as (shape: object) => never)({ kind: "k" }));
     assert.match(error.stack ?? "", new RegExp(`at Module.fail \\(${join(directory, "src/pipeline.ts")}:7:\\d+\\)`));
     assert.deepEqual({ ...locate(error), column: 0 }, { file: join(directory, "src/pipeline.ts"), line: 7, column: 0 });
   }
@@ -70,7 +71,7 @@ export const where = async (name: string) => ({ url: import.meta.url, dirname, f
   });
   const { exports } = await load(directory);
   const file = join(directory, "deep er/where.ts");
-  assert.deepEqual(await (exports["where"] as (name: string) => unknown)("plain"), {
+  assert.deepEqual(await (exports.where as (name: string) => unknown)("plain"), {
     url: pathToFileURL(file).href,
     dirname: join(directory, "deep er"),
     filename: file,
@@ -103,7 +104,7 @@ export const all = [Color.Red, N.v, old.n, settings.n, <p />, new Point(4).get()
     "lib/lazy.ts": "export const value: string = await Promise.resolve('lazy');",
   });
   const { exports } = await load(directory, "pipeline.tsx");
-  assert.deepEqual(exports["all"], [7, 1, 2, 3, "p", 4, true, "lazy", "Point"]);
+  assert.deepEqual(exports.all, [7, 1, 2, 3, "p", 4, true, "lazy", "Point"]);
 });
 
 test("there is one SDK, and packages are found from the module that imports them", async () => {
@@ -124,7 +125,7 @@ export const optional = await import("not-there").catch((error) => error.code);`
     { instance, value: "plain", part: "plain", inner: "nested", optional: "ERR_MODULE_NOT_FOUND" },
   );
   assert.deepEqual(graph.packages, {
-    godwit: graph.packages["godwit"],
+    godwit: graph.packages.godwit,
     nested: "1.0.0",
     "not-there": "not installed",
     plain: "1.0.0",
@@ -135,8 +136,8 @@ test("one bundle of two projects is two modules, and of one project one", async 
   const files = { "pipeline.ts": "export const here = import.meta.dirname; export const object = {};" };
   const [one, other] = [project(files), project(files)];
   const [first, second, again] = [await load(one), await load(other), await load(one)];
-  assert.deepEqual([first.exports["here"], second.exports["here"]], [one, other]);
-  assert.equal(first.exports["object"], again.exports["object"]);
+  assert.deepEqual([first.exports.here, second.exports.here], [one, other]);
+  assert.equal(first.exports.object, again.exports.object);
 });
 
 test("a package that is gone since the code was bundled is named, with who imports it", async () => {
