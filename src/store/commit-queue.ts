@@ -7,7 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { Change, CommitResult } from "./store.ts";
 
 /** Changes in one transaction, unless a single set has more. Some 100 ms, in which others wait. */
-export const maxChangesPerTransaction = 10_000;
+export const maxChangesPerTransaction = 4_000;
 
 /** Changes in one set. */
 export const maxChangesPerCommit = 50_000;
@@ -20,6 +20,9 @@ type PendingSet = {
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 };
+
+/** Tells the caller what became of its set. */
+type Answer = () => void;
 
 export class CommitQueue {
   readonly #connection: Connection;
@@ -60,19 +63,29 @@ export class CommitQueue {
     setImmediate(() => {
       this.#isScheduled = false;
       if (this.#pending.length === 0) return;
-      this.#commitNext();
-      if (this.#pending.length > 0) this.#schedule();
+      try {
+        this.#commitNext();
+      } finally {
+        if (this.#pending.length > 0) this.#schedule();
+      }
     });
   }
 
   #commitNext(): void {
-    const sets = this.#take();
+    const runs = new Set<number>();
+    const answers = this.#answersTogether(this.#take(), runs);
+    for (const answer of answers) answer();
+    // Last: a listener that throws cannot touch what has been committed and answered.
+    if (runs.size > 0) this.#onCommitted(runs);
+  }
+
+  #answersTogether(sets: readonly PendingSet[], runs: Set<number>): readonly Answer[] {
     try {
-      this.#commitTogether(sets);
+      return this.#commitTogether(sets, runs);
     } catch (error) {
-      // One set may be to blame: each for itself, so that it alone fails.
-      if (sets.length > 1 && isOfOneSet(error)) for (const set of sets) this.#commitAlone(set);
-      else for (const set of sets) set.reject(error);
+      if (sets.length === 1 || !isOfOneSet(error)) return sets.map((set) => () => set.reject(error));
+      // One set is to blame: each for itself, so that it alone fails.
+      return sets.flatMap((set) => this.#answersTogether([set], runs));
     }
   }
 
@@ -89,31 +102,21 @@ export class CommitQueue {
     return this.#pending.splice(0, end);
   }
 
-  #commitAlone(set: PendingSet): void {
-    try {
-      this.#commitTogether([set]);
-    } catch (error) {
-      set.reject(error);
-    }
-  }
-
-  /** Answers the sets after the sync, and throws, with none answered, if the transaction as a whole failed. */
-  #commitTogether(sets: readonly PendingSet[]): void {
-    const answers: (() => void)[] = [];
-    const runs = new Set<number>();
-    this.#connection.writing(() => {
+  /** Gives the answers, to be told after the sync, and throws if the transaction as a whole failed. */
+  #commitTogether(sets: readonly PendingSet[], runs: Set<number>): readonly Answer[] {
+    const changed = new Set<number>();
+    const answers = this.#connection.writing(() => {
       const transaction = new Transaction(this.#connection);
-      for (const set of sets) {
-        answers.push(applySet(transaction, set, runs));
-      }
+      const told = sets.map((set) => applySet(transaction, set, changed));
       transaction.finish();
+      return told;
     });
-    for (const answer of answers) answer();
-    if (runs.size > 0) this.#onCommitted(runs);
+    for (const run of changed) runs.add(run);
+    return answers;
   }
 }
 
-function applySet(transaction: Transaction, set: PendingSet, runs: Set<number>): () => void {
+function applySet(transaction: Transaction, set: PendingSet, runs: Set<number>): Answer {
   let checked: ReturnType<Transaction["check"]>;
   try {
     checked = transaction.check(set.changes);

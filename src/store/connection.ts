@@ -73,7 +73,8 @@ export class Connection {
     try {
       return read();
     } finally {
-      this.run("rollback");
+      // A failing disk may have ended it already.
+      if (this.#database.isTransaction) this.run("rollback");
     }
   }
 
@@ -96,7 +97,7 @@ export class Connection {
     const plans = new Map<string, string>();
     for (const sql of this.#statements.keys()) {
       const steps = this.#database.prepare(`explain query plan ${sql}`).all();
-      plans.set(sql, steps.map((step) => step["detail"]).join("; "));
+      plans.set(sql, steps.map((step) => step.detail).join("; "));
     }
     return plans;
   }
