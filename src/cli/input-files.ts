@@ -1,15 +1,12 @@
 // Files, directories and tables that are given as paths: stored, and referred to by content.
-import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, extname, join, sep } from "node:path";
-import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
+import { realpath, stat } from "node:fs/promises";
+import { basename, extname } from "node:path";
+import type { BlobStore } from "../blob/blob.ts";
+import { putDirectory } from "../blob/directory.ts";
 import { GodwitError } from "../core/error.ts";
-import { canonicalJson } from "../core/hash.ts";
 import { blobUri, type Literal, type LiteralType } from "../core/value.ts";
 
 type BlobType = Extract<LiteralType, { type: "blob" }>;
-
-/** A directory with more is given as an archive. */
-const maxFiles = 100_000;
 
 export async function fileLiteral(type: BlobType, path: string, where: string, blobs: BlobStore): Promise<Literal> {
   const found = await stated(path, where, "file");
@@ -35,35 +32,17 @@ export async function directoryLiteral(
   const found = await stated(path, where, "directory");
   if (!found.isDirectory())
     throw new GodwitError("invalid_argument", `${where}: expected a directory, found a file: ${path}`);
+  // A link to a directory is what the person named; links inside it are not followed.
   const root = await realpath(path);
-  const files: DirectoryManifest["files"][number][] = [];
-  for (const file of await filesIn(root, where)) {
-    const { digest, sizeBytes } = await blobs.putFile(join(root, file));
-    const { mode } = await stat(join(root, file));
-    files.push({ path: file.split(sep).join("/"), digest, sizeBytes, executable: (mode & 0o100) !== 0 });
-  }
-  files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  const { digest } = await blobs.put(new TextEncoder().encode(canonicalJson({ files })));
+  const { digest, sizeBytes } = await putDirectory(blobs, root);
   return {
     type: "blob",
-    uri: blobUri(digest, basename(root)),
+    uri: blobUri(digest, basename(path)),
     format: type.format,
     dimensionality: "multipart",
     hash: digest,
-    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    sizeBytes,
   };
-}
-
-async function filesIn(root: string, where: string): Promise<readonly string[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
-  if (files.length <= maxFiles) return files;
-  throw new GodwitError(
-    "invalid_argument",
-    `${where}: the directory has ${files.length} files, more than ${maxFiles}; give an archive of it as a file.`,
-  );
 }
 
 async function stated(path: string, where: string, what: string) {

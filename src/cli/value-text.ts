@@ -1,6 +1,7 @@
 // Outputs and inputs as JSON for programs and as lines for people. Files and tables are shown where they
 // lie on this machine.
-import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
+import type { BlobStore } from "../blob/blob.ts";
+import { readManifest } from "../blob/directory.ts";
 import { type Literal, type Literals, parseBlobUri, soleOutput } from "../core/value.ts";
 import type { Paint } from "./terminal.ts";
 import { countText, plural, printable, sizeText } from "./text.ts";
@@ -13,7 +14,8 @@ export type FileValue = {
 };
 export type DirectoryValue = {
   readonly directory: string;
-  readonly files: number;
+  /** Null: its bytes are gone. */
+  readonly files: number | null;
   readonly sizeBytes: number;
   readonly hash: string;
 };
@@ -77,19 +79,13 @@ async function fileValue(literal: BlobValue, blobs: BlobStore): Promise<FileValu
 }
 
 async function directoryValue(literal: BlobValue, blobs: BlobStore): Promise<DirectoryValue> {
-  const manifest = await directoryManifest(literal, blobs);
+  const isThere = (await blobs.sizeBytes(literal.hash)) !== null;
   return {
     directory: nameOf(literal.uri, "directory"),
-    files: manifest?.files.length ?? 0,
+    files: isThere ? (await readManifest(blobs, literal.hash)).files.length : null,
     sizeBytes: literal.sizeBytes,
     hash: literal.hash,
   };
-}
-
-export async function directoryManifest(literal: BlobValue, blobs: BlobStore): Promise<DirectoryManifest | null> {
-  const digest = parseBlobUri(literal.uri)?.digest ?? literal.hash;
-  if ((await blobs.sizeBytes(digest)) === null) return null;
-  return JSON.parse(new TextDecoder().decode(await blobs.read(digest))) as DirectoryManifest;
 }
 
 export const nameOf = (uri: string, otherwise: string): string => parseBlobUri(uri)?.name || otherwise;
@@ -118,7 +114,7 @@ function valueText(value: unknown, paint: Paint): string {
   if (isValue<TableValue>(value, "table"))
     return `${value.path ?? "(its bytes are gone)"} ${paint("dim", `(${plural(value.rows, "row")}, ${value.columns.length} columns, ${sizeText(value.sizeBytes)})`)}`;
   if (isValue<DirectoryValue>(value, "directory"))
-    return `${value.directory}/ ${paint("dim", `(${plural(value.files, "file")}, ${sizeText(value.sizeBytes)})`)}`;
+    return `${value.directory}/ ${paint("dim", `(${value.files === null ? "its bytes are gone" : plural(value.files, "file")}, ${sizeText(value.sizeBytes)})`)}`;
   if (typeof value === "string") return value.split("\n").map(printable).join("\n");
   const short = JSON.stringify(value) ?? "";
   const text = short.length <= 100 ? short : JSON.stringify(value, null, 2);

@@ -1,6 +1,7 @@
 // `godwit get output`: what an action gave, printed or written to a path.
-import { chmod, copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, extname, join, resolve, sep } from "node:path";
+import { writeDirectory } from "../../blob/directory.ts";
 import type { Action } from "../../core/action.ts";
 import { GodwitError } from "../../core/error.ts";
 import { didYouMean } from "../../core/names.ts";
@@ -9,7 +10,7 @@ import { convertTable } from "../input-files.ts";
 import type { CommonOptions } from "../place.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, paintFor, write, writeJson, writeLine } from "../terminal.ts";
-import { directoryManifest, literalsJson, nameOf, valueLines } from "../value-text.ts";
+import { literalsJson, nameOf, valueLines } from "../value-text.ts";
 
 export type OutputOptions = CommonOptions & { readonly to?: string };
 
@@ -102,11 +103,7 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
   await mkdir(dirname(path), { recursive: true });
   if (literal.type === "union") return writeValue(session, literal.value, path);
   if (literal.type === "blob" && literal.dimensionality === "multipart") {
-    const manifest = await directoryManifest(literal, blobs);
-    if (manifest === null)
-      throw new GodwitError("data_loss", `The directory ${literal.hash} is not stored any more; rerun what made it.`);
-    await mkdir(path, { recursive: true });
-    for (const file of manifest.files) await writeMember(session, file, path);
+    await writeDirectory(blobs, literal.hash, path);
     return path;
   }
   if (literal.type === "blob") await copyFile(await blobs.path(literal.hash), path);
@@ -116,17 +113,6 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
     await writeFile(path, `${literalToText(literal)}\n`);
   }
   return path;
-}
-
-type Member = { readonly path: string; readonly digest: string; readonly executable: boolean };
-
-async function writeMember({ godwit }: Session, file: Member, directory: string): Promise<void> {
-  const path = resolve(directory, file.path);
-  if (!path.startsWith(directory + sep))
-    throw new GodwitError("data_loss", `The directory has a file that would lie outside of it: ${file.path}`);
-  await mkdir(dirname(path), { recursive: true });
-  await copyFile(await godwit.blobs.path(file.digest), path);
-  await chmod(path, file.executable ? 0o755 : 0o644);
 }
 
 /** As Parquet, or as CSV or JSON if the path says so. */
