@@ -60,7 +60,7 @@ export function lossError(loss: Loss): ActionError {
 
 /** How the process ended, in words, with the last that it wrote. */
 export function lossText(loss: Loss): string {
-  const tail = loss.stderr.filter((line) => line.trim() !== "").slice(-maxTailLines);
+  const tail = loss.stderr.filter((line) => line.trim() !== "" && !/^ +at /.test(line)).slice(-maxTailLines);
   return tail.length === 0 ? endText(loss) : `${endText(loss)} Its last lines on stderr:\n${tail.join("\n")}`;
 }
 

@@ -56,7 +56,7 @@ const startTimeoutMs = 60_000;
 const drainMs = 500;
 
 /** Kept of what it wrote to stderr, to explain its end. */
-const maxStderrLines = 20;
+const maxStderrLines = 40;
 
 /** Bytes; a longer line of raw output is not read on. */
 const maxRawLineBytes = 1024 * 1024;
@@ -187,6 +187,8 @@ export class WorkerProcess {
     if (stream === "stderr") {
       this.#stderr.push(text);
       if (this.#stderr.length > maxStderrLines) this.#stderr.shift();
+      // If it does not come to start, this explains why; and is not told for each try.
+      if (!this.hasStarted) return;
     }
     const owner = this.#firstOf("active") ?? this.#firstOf("sent");
     this.#log(owner?.launch ?? null, [{ atMs: Date.now(), stream, text }]);
@@ -216,6 +218,7 @@ export class WorkerProcess {
       case "hello":
         clearTimeout(this.#startTimer);
         this.hasStarted = true;
+        for (const text of this.#stderr) this.#options.onText(text);
         if (this.state === "starting") this.state = "ready";
         this.#options.onReady();
         return;
