@@ -5,7 +5,7 @@ import type { Run } from "../core/run.ts";
 import type { RunTree, TreeNode } from "./run-tree.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
-import type { TreeNotes } from "./tree-lines.ts";
+import type { Prompt, TreeNotes } from "./tree-lines.ts";
 
 /** Asked for once a second, of the actions that are shown first. */
 const progressIntervalMs = 500;
@@ -13,7 +13,7 @@ const maxProgress = 12;
 
 export class Notes implements TreeNotes {
   readonly progress = new Map<string, string>();
-  readonly prompts = new Map<string, string>();
+  readonly prompts = new Map<string, Prompt>();
   readonly retries = new Map<string, RetryPolicy>();
   readonly #session: Session;
   readonly #run: Run;
@@ -46,7 +46,7 @@ export class Notes implements TreeNotes {
     const spec = await conditionSpec(this.#session, node.spec);
     if (spec === null) return;
     const asks = spec.prompt === null ? "" : `${printable(spec.prompt)} `;
-    this.prompts.set(node.name, `${asks}(${spec.valueType})`);
+    this.prompts.set(node.name, { text: `${asks}(${spec.valueType})`, example: examples[spec.valueType] });
   }
 
   async #read(): Promise<void> {
@@ -65,6 +65,13 @@ export class Notes implements TreeNotes {
     if (this.#timer !== null) this.#timer = setTimeout(() => void this.#read(), progressIntervalMs);
   }
 }
+
+const examples: Record<ConditionSpec["valueType"], string> = {
+  boolean: "true",
+  integer: "3",
+  float: "0.5",
+  string: "TEXT",
+};
 
 export async function conditionSpec(session: Session, digest: string): Promise<ConditionSpec | null> {
   const text = (await session.godwit.store.documents([digest])).get(digest);

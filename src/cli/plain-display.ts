@@ -92,8 +92,8 @@ export class PlainDisplay implements Display {
     }
     if (node.phase === "paused") {
       const prompt = this.#subject.notes().prompts.get(node.name);
-      const command = signalCommand(this.#subject.run, node.label);
-      return words(`waits for a signal${prompt === undefined ? "" : `: ${prompt}`}. Answer with: ${command}`);
+      const command = signalCommand(this.#subject.run, node.label, prompt);
+      return words(`waits for a signal${prompt === undefined ? "" : `: ${prompt.text}`}. Answer with: ${command}`);
     }
     return isTerminal(node.phase) ? words(endText(node)) : null;
   }

@@ -49,9 +49,9 @@ test("a retry says which it is and how many there may be", () => {
 test("a condition shows what it asks and the command that answers it", () => {
   const tree = new RunTree();
   tree.apply(action("a0", null, { type: "condition", label: "approve", phase: "paused" }));
-  const prompts = new Map([["a0", "Ship it? (boolean)"]]);
+  const prompts = new Map([["a0", { text: "Ship it? (boolean)", example: "true" }]]);
   const [line] = treeLines(tree, view({ notes: { ...noNotes, prompts } }));
-  assert.match(line ?? "", /Ship it\? \(boolean\) {2}→ godwit signal nightly approve/);
+  assert.match(line ?? "", /Ship it\? \(boolean\) {2}→ godwit signal nightly approve true/);
 });
 
 test("many calls of one task are one line, with those that failed or run below it", () => {

@@ -5,10 +5,13 @@ import { isFolded, type RunTree, type TreeGroup, type TreeNode } from "./run-tre
 import type { Paint } from "./terminal.ts";
 import { countText, durationText, fit } from "./text.ts";
 
+/** What a condition asks, and a value that would answer it. */
+export type Prompt = { readonly text: string; readonly example: string };
+
 /** What the lines say beyond what the tree knows; each looked up by action name. */
 export type TreeNotes = {
   readonly progress: ReadonlyMap<string, string>;
-  readonly prompts: ReadonlyMap<string, string>;
+  readonly prompts: ReadonlyMap<string, Prompt>;
   /** By task name. */
   readonly retries: ReadonlyMap<string, RetryPolicy>;
 };
@@ -173,8 +176,8 @@ export const phaseWords: Record<Phase, string> = {
 /** The beginning of an action's name: enough to name it in a command. */
 export const shortAction = (name: string): string => name.slice(0, 6);
 
-/** The signal command with an example of a value. */
-export const signalCommand = (run: string, label: string): string => `godwit signal ${run} ${label} VALUE`;
+export const signalCommand = (run: string, label: string, prompt: Prompt | undefined): string =>
+  `godwit signal ${run} ${label} ${prompt?.example ?? "VALUE"}`;
 
 function nodeText(node: TreeNode, view: TreeView): string {
   const { paint } = view;
@@ -196,11 +199,13 @@ function nodeDetails(node: TreeNode, view: TreeView): readonly string[] {
     }
     case "waiting_for_resources":
       return [paint("dim", phaseWords[node.phase])];
-    case "paused":
+    case "paused": {
+      const prompt = notes.prompts.get(node.name);
       return [
-        paint("yellow", notes.prompts.get(node.name) ?? "waits for a signal"),
-        paint("dim", `→ ${signalCommand(view.run, node.label)}`),
+        paint("yellow", prompt?.text ?? "waits for a signal"),
+        paint("dim", `→ ${signalCommand(view.run, node.label, prompt)}`),
       ];
+    }
     case "succeeded":
       return node.isCached
         ? [paint("cyan", "cached")]
