@@ -1,0 +1,118 @@
+// Shell tasks for tests: builds them, runs them in a real executor, and reads what came of it.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { type ActionError, noTimeouts } from "../core/action.ts";
+import type { Launch, LogLine, Outcome } from "../core/messages.ts";
+import { defaultRetries } from "../core/retry.ts";
+import type { Literals, LiteralType, Payload, Variable } from "../core/value.ts";
+import { memoryBlobs } from "../testing/memory-blob.ts";
+import type { Executor } from "./executor.ts";
+import { processExecutor } from "./process.ts";
+
+export const dir = mkdtempSync(join(tmpdir(), "godwit-process-"));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+export const float: LiteralType = { type: "simple", simple: "float" };
+
+export type Task = {
+  readonly command: string | readonly string[];
+  readonly inputs?: { readonly [name: string]: LiteralType };
+  readonly outputs?: { readonly [name: string]: LiteralType };
+  readonly values?: Literals;
+  readonly payload?: Payload;
+  readonly env?: { readonly [name: string]: string };
+  readonly taskEnv?: { readonly [name: string]: string };
+};
+
+const variables = (types: { readonly [name: string]: LiteralType } = {}): Variable[] =>
+  Object.entries(types).map(([name, type]) => ({
+    name,
+    type,
+    required: type.type !== "union",
+    description: null,
+    defaultText: null,
+  }));
+
+let count = 0;
+export const launchOf = (task: Task): Launch => ({
+  run: 1,
+  runName: "swift-run",
+  project: "default",
+  domain: "development",
+  action: `a${count++}`,
+  attempt: 2,
+  depth: 0,
+  bundle: "b",
+  projectDir: dir,
+  seed: 42,
+  checkpoint: null,
+  inputs: task.payload ?? { type: "inline", text: JSON.stringify(task.values ?? {}) },
+  spec: {
+    name: "etl.sort",
+    shortName: "sort",
+    environment: "etl",
+    description: null,
+    location: { file: "etl.ts", line: 3, column: 1 },
+    interface: { inputs: variables(task.inputs), outputs: variables(task.outputs) },
+    target: { type: "shell", command: task.command, env: task.taskEnv ?? {} },
+    resources: { cpuMillis: 1000, memoryBytes: null },
+    retries: defaultRetries,
+    timeouts: noTimeouts,
+    cache: { type: "off" },
+    env: task.env ?? {},
+    code: { type: "unknown", reason: "a test" },
+  },
+});
+
+export const blobs = memoryBlobs();
+export const logged: LogLine[] = [];
+export const openExecutor = (slots = 4, tmpDir = join(dir, "tmp")): Executor =>
+  processExecutor({
+    blobs,
+    logs: { append: (_, lines) => logged.push(...lines) },
+    clock: { nowMs: () => 77 },
+    slots,
+    tmpDir,
+    describeTable: async () => ({ columns: [{ name: "mass", type: float }], rows: 3 }),
+  });
+
+export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {
+  const found: Outcome[] = [];
+  let wake = (): void => {};
+  executor.start(() => wake());
+  while (found.length < wanted) {
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    found.push(...executor.takeOutcomes(1));
+    if (found.length < wanted && executor.running().length > 0) await woken;
+  }
+  return found;
+};
+
+export async function run(task: Task): Promise<Outcome["result"]> {
+  const executor = openExecutor();
+  executor.ensureLaunched([launchOf(task)]);
+  const [outcome] = await outcomes(executor, 1);
+  await executor.close();
+  return (outcome as Outcome).result;
+}
+
+export async function succeeds(task: Task): Promise<Literals> {
+  const result = await run(task);
+  assert.equal(result.type, "succeeded", JSON.stringify(result));
+  const payload = (result as { readonly outputs: Payload }).outputs;
+  return JSON.parse(
+    payload.type === "inline" ? payload.text : Buffer.from(await blobs.read(payload.digest)).toString(),
+  ) as Literals;
+}
+
+export async function fails(task: Task, code: string, message: RegExp): Promise<ActionError> {
+  const result = await run(task);
+  assert.equal(result.type, "failed", JSON.stringify(result));
+  const { error } = result as Extract<Outcome["result"], { type: "failed" }>;
+  assert.equal(error.code, code, error.message);
+  assert.match(error.message, message);
+  return error;
+}
