@@ -1,6 +1,6 @@
 // The bundle of the user's code: its bytes, its errors, and what is remembered of it.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Files, installed, project, write } from "../../test/fixtures/bundle/project.ts";
@@ -36,6 +36,11 @@ test("a bundle is stored as a directory under its digest", async () => {
   const blobs = memoryBlobs();
   const bundle = await bundleFile(join(directory, "src/pipeline.ts"), directory);
   assert.equal(await storeBundle(bundle, blobs), bundle.digest);
+  const [digestOfMain = ""] = JSON.parse(Buffer.from(await blobs.read(bundle.digest)).toString()).files.map(
+    (file: { digest: string }) => file.digest,
+  );
+  await blobs.delete([digestOfMain]);
+  await storeBundle(bundle, blobs);
   const manifest = JSON.parse(Buffer.from(await blobs.read(bundle.digest)).toString());
   for (const [index, { path, digest }] of manifest.files.entries()) {
     assert.equal(path, bundle.files[index]?.path);
@@ -165,7 +170,8 @@ test("an edit of one size in the same instant as the bundle is seen", async () =
 test("a memo that is torn or was tampered with is no memo", async () => {
   const { directory, memoDir, digest } = await remembered();
   const [name = ""] = readdirSync(memoDir);
-  for (const text of ["{", "null", "{}"]) {
+  const whole = readFileSync(join(memoDir, name), "utf8");
+  for (const text of ["{", "null", "{}", whole.slice(0, -9), whole.replace("const a = ", "const a = 1 + ")]) {
     writeFileSync(join(memoDir, name), text);
     assert.equal(await digestOf(directory, memoDir), digest);
   }

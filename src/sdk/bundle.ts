@@ -48,12 +48,14 @@ export async function bundleFile(
 
 /** Resolves with the bundle's digest. */
 export async function storeBundle(bundle: CodeBundle, blobs: BlobStore): Promise<string> {
-  const manifest = Buffer.from(canonicalJson(directoryOf(bundle.files)));
-  const present = await blobs.present([bundle.digest]);
+  const manifest = directoryOf(bundle.files);
+  const present = await blobs.present([bundle.digest, ...manifest.files.map(({ digest }) => digest)]);
+  for (const [index, { bytes }] of bundle.files.entries()) {
+    if (!present.has(manifest.files[index]?.digest ?? "")) await blobs.put(bytes);
+  }
   if (present.has(bundle.digest)) return bundle.digest;
-  for (const { bytes } of bundle.files) await blobs.put(bytes);
   // Last, so that a bundle that is present is whole.
-  const stored = await blobs.put(manifest);
+  const stored = await blobs.put(Buffer.from(canonicalJson(manifest)));
   assert(stored.digest === bundle.digest, "a code bundle is stored under its digest");
   return stored.digest;
 }

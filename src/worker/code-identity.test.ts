@@ -181,6 +181,12 @@ for (const [what, use, from, to] of [
     "const t: number[] = [];\nconst n = t.push(2);\nexport const used = () => t;",
   ],
   [
+    "what is deleted where a value is computed",
+    used,
+    "const o: { a?: number; b?: number } = { a: 1, b: 2 };\nconst gone = delete o.a;\nexport const used = () => o;",
+    "const o: { a?: number; b?: number } = { a: 1, b: 2 };\nconst gone = delete o.b;\nexport const used = () => o;",
+  ],
+  [
     "the order in which things happen",
     used,
     "const t: number[] = [];\nt.push(1);\nt.push(2);\nexport const used = () => t;",
@@ -210,6 +216,12 @@ for (const [what, use, from, to] of [
     used,
     "const v = 1;\nexport const used = () => { const v = 3; return v; };",
     "const v = 2;\nexport const used = () => { const v = 3; return v; };",
+  ],
+  [
+    "the type of a parameter",
+    used,
+    "export const used = (x?: number): number => x ?? 1;",
+    "export const used = (x?: number | undefined) => x ?? 1;",
   ],
   [
     "what only a type mentions",

@@ -107,6 +107,20 @@ export const all = [Color.Red, N.v, old.n, settings.n, <p />, new Point(4).get()
   assert.deepEqual(exports.all, [7, 1, 2, 3, "p", 4, true, "lazy", "Point"]);
 });
 
+test("bundled code behaves as its modules would: effects stay, and classes keep their names", async () => {
+  const directory = project({
+    "package.json": '{ "type": "module", "sideEffects": false }',
+    "pipeline.ts": `import "./effect.ts";
+import { other } from "./other.ts";
+class Failure extends Error {}
+export const names = [Failure.name, new other().constructor.name, (globalThis as { effect?: string }).effect];`,
+    "other.ts": "class Failure extends Error {}\nexport const other = Failure;",
+    "effect.ts": "const unused = /* @__PURE__ */ Object.assign(globalThis, { effect: 'seen' });",
+  });
+  const { exports } = await load(directory);
+  assert.deepEqual(exports.names, ["Failure", "Failure", "seen"]);
+});
+
 test("there is one SDK, and packages are found from the module that imports them", async () => {
   const directory = project({
     "pipeline.ts": `export { instance } from "godwit";
