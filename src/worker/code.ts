@@ -85,8 +85,9 @@ function loadError(error: unknown, projectDir: string): unknown {
   const where = place === null ? "The code" : `${relative(projectDir, place.file)}:${place.line}:${place.column}`;
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const told = new GodwitError("invalid_argument", `${where} failed while it was loaded: ${what}`, { cause: error });
-  // Where we noticed it tells the user nothing.
-  if (error instanceof Error && error.stack !== undefined) told.stack = error.stack;
+  // Where we noticed it tells the user nothing: the frames are those of the user's error.
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  told.stack = `${told.name}: ${told.message}${stack.slice(Math.max(0, stack.indexOf("\n    at ")))}`;
   return told;
 }
 
