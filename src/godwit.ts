@@ -12,6 +12,7 @@ import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { Engine } from "./engine/engine.ts";
+import { describeParquet } from "./idl/idl.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { openLogs } from "./logs/logs.ts";
@@ -63,7 +64,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     onAbort: () => void engine?.then((started) => started.reconcile()),
   });
   const pool = workerPool({ dataDir, workers, calls: control, logs });
-  const shell = processExecutor({ blobs, logs, slots: workers, tmpDir: join(dataDir, "tmp") });
+  const shell = processExecutor({ blobs, logs, slots: workers, tmpDir: join(dataDir, "tmp"), describeTable: describeParquet });
   const startEngine = async (): Promise<Engine> => {
     const id = randomBytes(8).toString("hex");
     await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });

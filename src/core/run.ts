@@ -27,7 +27,7 @@ export type Run = {
   readonly recovers: { readonly run: number; readonly name: string } | null;
   /** Do not read the cache; replace what it holds. */
   readonly overwriteCache: boolean;
-  /** Of the last commit that touched the run; counts up within the run. */
+  /** Of the last change of this very row. Actions of the run have revisions of the same sequence. */
   readonly revision: number;
 };
 

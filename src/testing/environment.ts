@@ -16,6 +16,7 @@ import type { Manifest } from "../core/task.ts";
 import { type Control, type Scope, openControl } from "../control/control.ts";
 import { Engine } from "../engine/engine.ts";
 import { processExecutor } from "../executor/process.ts";
+import { describeParquet } from "../idl/idl.ts";
 import type { Context } from "../sdk/context.ts";
 import { TaskError } from "../sdk/errors.ts";
 import type { Duration } from "../sdk/quantities.ts";
@@ -90,7 +91,7 @@ export async function testGodwit(options: TestGodwitOptions = {}): Promise<TestG
   const control = openControl({ store, blobs, logs, nowMs: () => clock.nowMs(), randomBytes, onAbort: () => engine?.reconcile() });
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks });
-  const shell = processExecutor({ blobs, logs, slots: 4, tmpDir });
+  const shell = processExecutor({ blobs, logs, slots: 4, tmpDir, describeTable: describeParquet });
   const id = `test-${randomBytes(4).toString("hex")}`;
   await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
   engine = new Engine({ id, store, blobs, executors: [local, shell], clock });

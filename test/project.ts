@@ -1,0 +1,74 @@
+// A project directory of a user's, and the real command run in it.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+const root = join(import.meta.dirname, "..");
+
+export type Project = {
+  readonly dir: string;
+  write(file: string, content: string): void;
+  /** Copies a file of test/fixtures/pipelines. */
+  copy(fixture: string): void;
+  start(args: readonly string[], env?: NodeJS.ProcessEnv): Started;
+  run(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended>;
+  remove(): void;
+};
+
+export type Started = { readonly process: ChildProcess; readonly ended: Promise<Ended> };
+export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stdout: string; readonly stderr: string };
+
+/** With the packages of this repository, as if they had been installed. */
+export function makeProject(): Project {
+  const dir = mkdtempSync(join(tmpdir(), "godwit-project-"));
+  mkdirSync(join(dir, "node_modules"));
+  for (const name of ["zod", "vega-datasets"]) symlinkSync(join(root, "node_modules", name), join(dir, "node_modules", name));
+  writeFileSync(join(dir, "package.json"), JSON.stringify({ name: "project", type: "module", version: "1.0.0" }));
+  const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Started => {
+    const child = spawn(process.execPath, [join(root, "bin", "godwit.js"), ...args], {
+      cwd: dir,
+      env: { ...process.env, NO_COLOR: "1", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const output = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+    const ended = output.then(([stdout, stderr, [code, signal]]): Ended => ({ code, signal, stdout, stderr }));
+    return { process: child, ended };
+  };
+  return {
+    dir,
+    write: (file, content) => {
+      mkdirSync(join(dir, file, ".."), { recursive: true });
+      writeFileSync(join(dir, file), content);
+    },
+    copy: (fixture) => cpSync(join(root, "test", "fixtures", "pipelines", fixture), join(dir, fixture)),
+    start,
+    run: (args, env) => start(args, env).ended,
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+/** Processes that inherited this environment variable; /proc tells. */
+export function processesWith(name: string, value: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(join("/proc", pid, "environ"), "utf8").split("\0").includes(`${name}=${value}`);
+      } catch {
+        return false; // Ended in between, or not ours to look into.
+      }
+    })
+    .map(Number);
+}
+
+/** Asks again and again until it holds; fails after `timeoutMs`. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
