@@ -40,7 +40,7 @@ export async function map(task: Task, inputs: Inputs<Schema | undefined>, option
   const failures: TaskError[] = [];
   const given = await allOf(inputs);
   const tolerated = options.returnErrors === true ? given.length : Math.floor(given.length * (1 - (options.minSuccessRatio ?? 1)) + 1e-9);
-  const caller = new MapCaller(task, given.length);
+  const caller = new MapCaller(task);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < given.length && failures.length <= tolerated) {
@@ -78,10 +78,10 @@ class MapCaller {
   readonly #group: string;
   readonly #before: ReadonlySet<string>;
 
-  constructor(task: Task, size: number) {
+  constructor(task: Task) {
     this.#task = task;
     this.#definition = task.definition;
-    this.#group = `${this.#definition.spec().shortName} ×${size}`;
+    this.#group = this.#definition.spec().shortName;
     this.#before = new Set(pendingNames());
   }
 
