@@ -54,6 +54,8 @@ export type BinaryLiteral = {
   readonly value: string;
   /** Digests of the files and tables inside a struct, which cannot be seen without unpacking it. */
   readonly blobs?: readonly string[];
+  /** With `blobs`: hash of the struct in which each of them is its digest alone, so that R2 holds inside structs. */
+  readonly contentHash?: string;
 };
 
 /** A file, or a directory whose `uri` names a manifest (blob/directory format) of its files. */
@@ -97,7 +99,9 @@ export type TypedInterface = { readonly inputs: readonly Variable[]; readonly ou
 export const soleOutput = "o0";
 
 /** Stored form of literals: JSON text when short, else the digest of a blob that holds that text. */
-export type Payload = { readonly type: "inline"; readonly text: string } | { readonly type: "blob"; readonly digest: string };
+export type Payload =
+  | { readonly type: "inline"; readonly text: string }
+  | { readonly type: "blob"; readonly digest: string };
 
 /** Above this many characters of JSON a payload becomes a blob: rows stay small (design §4). */
 export const inlineLimit = 4096;
@@ -140,6 +144,8 @@ function byContent(literal: Literal): unknown {
       };
     case "union":
       return { type: literal.type, tag: literal.tag, value: byContent(literal.value) };
+    case "binary":
+      return literal.contentHash === undefined ? literal : { type: literal.type, contentHash: literal.contentHash };
     default:
       return literal;
   }

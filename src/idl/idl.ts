@@ -19,7 +19,19 @@ export {
   tagOf,
   unpack,
 } from "./msgpack.ts";
+export {
+  type ColumnKind,
+  type ColumnValues,
+  columnOfKind,
+  describeParquet,
+  openParquet,
+  type ParquetColumn,
+  type ParquetContent,
+  writeParquet,
+} from "./parquet.ts";
+export { resolveReference } from "./struct-json.ts";
 export { datetimeFromText, durationFromText, durationText } from "./time-text.ts";
+export { jsonFromPacked, packedFromJson };
 
 /** The bytes of a struct of that schema (null: any). `where` names it for errors. */
 export const packJson = (schema: JsonSchema | null, json: unknown, where: string): Uint8Array =>

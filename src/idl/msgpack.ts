@@ -24,8 +24,11 @@ export type PackedRecord = { readonly [key: string]: Packed };
 
 const tagged: unique symbol = Symbol("tagged");
 
-/** R3: a value that only its tag explains. */
-export type Tagged = { readonly [tagged]: Tag; readonly value: Packed };
+/** R3: a value that only its tag explains. An interface, which unlike a type alias is no record to the compiler. */
+export interface Tagged {
+  readonly [tagged]: Tag;
+  readonly value: Packed;
+}
 
 /** The extension numbers, fixed for ever: they are in stored values. */
 const extensionNumbers = {

@@ -26,7 +26,7 @@ function packAs(walk: Walk, schema: JsonSchema, json: unknown, where: string): P
   if (walk.depth > maxDepth) throw mismatch(where, `at most ${maxDepth} levels`, json);
   const { $ref: reference } = schema;
   if (typeof reference === "string") {
-    return packAs({ ...walk, depth: walk.depth + 1 }, resolve(walk.root, reference), json, where);
+    return packAs({ ...walk, depth: walk.depth + 1 }, resolveReference(walk.root, reference), json, where);
   }
   const members = schema.anyOf ?? schema.oneOf;
   if (Array.isArray(members)) return packAsMember(walk, members as JsonSchema[], json, where);
@@ -204,7 +204,7 @@ function checkChoice(schema: JsonSchema, json: unknown, where: string): void {
 }
 
 /** `#`, or a pointer such as `#/$defs/Node`, in the same schema. */
-export function resolve(root: JsonSchema, reference: string): JsonSchema {
+export function resolveReference(root: JsonSchema, reference: string): JsonSchema {
   let found: unknown = root;
   for (const step of reference.replace(/^#\/?/, "").split("/")) {
     if (step === "") continue;
@@ -234,7 +234,7 @@ function jsonFromObject(packed: Packed & (object | null)): unknown {
   if (packed instanceof Uint8Array) return Buffer.from(packed).toString("base64");
   if (Array.isArray(packed)) return packed.map(jsonFromPacked);
   if (isRecord(packed)) return mapRecord(packed, jsonFromPacked);
-  return jsonFromTagged(packed as Packed as Tagged);
+  return jsonFromTagged(packed as Tagged);
 }
 
 function jsonFromTagged(packed: Tagged): unknown {

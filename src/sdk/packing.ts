@@ -1,0 +1,66 @@
+// One pass over a value: what it meets on the way.
+import type { BlobStore } from "../blob/blob.ts";
+import type { BlobLiteral, TableLiteral } from "../core/value.ts";
+import { maxDepth } from "../idl/idl.ts";
+import { type Handle, storedIn } from "./handle.ts";
+import { Misfit, misfitOf } from "./misfit.ts";
+
+export type Writing = {
+  readonly blobs: BlobStore;
+  /** Met but not yet in the store: what was made of the value is of no use then. */
+  readonly pending: Set<Handle>;
+  /** Handles that could not be stored: thrown where they are met, so that the error has its path. */
+  readonly failures: ReadonlyMap<Handle, unknown>;
+  /** Blobs of the struct that is being packed. */
+  digests: Set<string>;
+  /** Files stand for their content alone, whatever they are called: for hashes. */
+  isByContent: boolean;
+  /** Levels of values that may hold themselves. */
+  depth: number;
+};
+
+export type Reading = { readonly blobs: BlobStore };
+
+/** One level deeper; refuses what has no end. */
+export function deeper<T>(writing: Writing, value: unknown, body: () => T): T {
+  if (writing.depth >= maxDepth) throw new Misfit(depthReason(value));
+  writing.depth++;
+  try {
+    return body();
+  } finally {
+    writing.depth--;
+  }
+}
+
+export const depthReason = (value: unknown): string =>
+  isCircular(value) ? "the value contains itself." : `the value is more than ${maxDepth} levels deep.`;
+
+/** Whether the value is met again below itself. */
+export function isCircular(value: unknown, above: Set<object> = new Set()): boolean {
+  if (typeof value !== "object" || value === null || above.size > 10_000) return false;
+  if (above.has(value)) return true;
+  above.add(value);
+  const found = Object.values(value).some((item) => isCircular(item, above));
+  above.delete(value);
+  return found;
+}
+
+const placeholder: BlobLiteral = {
+  type: "blob",
+  uri: "",
+  format: "",
+  dimensionality: "single",
+  hash: "",
+  sizeBytes: 0,
+};
+
+export function literalOfHandle(handle: Handle, writing: Writing): BlobLiteral | TableLiteral {
+  if (writing.failures.has(handle)) throw misfitOf(writing.failures.get(handle));
+  const literal = handle[storedIn](writing.blobs);
+  if (literal === null) {
+    writing.pending.add(handle);
+    return placeholder;
+  }
+  writing.digests.add(literal.hash);
+  return literal;
+}
