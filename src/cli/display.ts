@@ -74,7 +74,15 @@ export class LiveDisplay implements Display {
     // What has scrolled off cannot be drawn over, so a moving frame leaves a row for the cursor.
     const height = Math.max(minRows, (this.#screen.rows ?? 24) - 1);
     const { run, tree, notes, nowMs } = this.#subject;
-    const frame = treeLines(tree, { run, width, height, nowMs: nowMs(), paint: this.#paint, notes: notes() });
+    const frame = treeLines(tree, {
+      run,
+      width,
+      height,
+      nowMs: nowMs(),
+      isMoving: !isLast,
+      paint: this.#paint,
+      notes: notes(),
+    });
     const above = this.#lines.map((line) => fit(line, width));
     if (this.#left > 0) above.push(this.#paint("dim", `… ${this.#left} more lines: godwit logs ${run}`));
     this.#lines = [];

@@ -49,7 +49,7 @@ export async function drive(session: Session, run: Run, options: DriveOptions): 
     notes.close();
     display.end();
     // Both end soon: what they wait for has been called off, or their failure is the one already on its way.
-    await Promise.allSettled([watching]);
+    await Promise.allSettled([watching, tails?.stop()]);
   }
 }
 
@@ -94,13 +94,16 @@ async function watch(work: Watch): Promise<RunView> {
 }
 
 /** What there is already, parents before children. Returns the revision up to which it was taken in. */
-async function takeIn({ session, run, tree }: Watch): Promise<number> {
+async function takeIn({ session, run, tree, notes }: Watch): Promise<number> {
   const { control } = session.godwit;
   const { revision } = await control.getRun(session.scope, run.name);
   let token: string | null = null;
   do {
     const page = await control.listActions(session.scope, run.name, { limit: pageSize, token });
-    for (const action of page.items) if (action.revision <= revision) tree.apply(action);
+    for (const action of page.items) {
+      const change = action.revision <= revision ? tree.apply(action) : null;
+      if (change?.node.phase === "paused") await notes.prompt(change.node);
+    }
     token = page.token;
   } while (token !== null);
   return revision;

@@ -13,6 +13,7 @@ export type Failure = { readonly error: ActionError; readonly action: Action };
 
 const maxStackLines = 12;
 const linesAround = 2;
+const maxLineLength = 90;
 
 export function failureLines(run: Run, failure: Failure, cwd: string, paint: Paint): readonly string[] {
   const { error, action } = failure;
@@ -47,7 +48,7 @@ export function codeFrame(location: SourceLocation, run: Run, paint: Paint): rea
   const width = String(last).length;
   const frame: string[] = [""];
   for (let number = first; number <= last; number++) {
-    const text = (lines[number - 1] ?? "").replaceAll("\t", "  ").slice(0, 160);
+    const text = (lines[number - 1] ?? "").replaceAll("\t", "  ").slice(0, maxLineLength);
     const gutter = `${String(number).padStart(width)} │ `;
     const isIt = number === location.line;
     frame.push(isIt ? `  ${paint("red", ">")} ${gutter}${text}` : paint("dim", `    ${gutter}${text}`));

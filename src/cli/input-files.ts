@@ -1,6 +1,6 @@
 // Files, directories and tables that are given as paths: stored, and referred to by content.
 import { realpath, stat } from "node:fs/promises";
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import type { BlobStore } from "../blob/blob.ts";
 import { putDirectory } from "../blob/directory.ts";
 import { GodwitError } from "../core/error.ts";
@@ -53,16 +53,4 @@ async function stated(path: string, where: string, what: string) {
       cause: error,
     });
   }
-}
-
-type TableType = Extract<LiteralType, { type: "structuredDataset" }>;
-
-export async function tableLiteral(_type: TableType, path: string, where: string, _blobs: BlobStore): Promise<Literal> {
-  await stated(path, where, "table");
-  throw new GodwitError("unimplemented", `${where}: tables cannot be given as paths yet: ${extname(path)}`);
-}
-
-/** A Parquet file as CSV or JSON text. */
-export async function convertTable(path: string, extension: ".csv" | ".json"): Promise<string> {
-  throw new GodwitError("unimplemented", `Tables cannot be written as ${extension} yet: ${path}`);
 }

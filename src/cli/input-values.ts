@@ -11,7 +11,7 @@ import type { TaskSpec } from "../core/task.ts";
 import type { Literal, Literals, LiteralType, Variable } from "../core/value.ts";
 import { inside, jsonFromText, literalFromJson, literalFromText, mismatch, typeText } from "../idl/idl.ts";
 import { messageOf } from "./error-report.ts";
-import { directoryLiteral, fileLiteral, tableLiteral } from "./input-files.ts";
+import { directoryLiteral, fileLiteral } from "./input-files.ts";
 import { type Given, isList, type ParsedFlags } from "./input-flags.ts";
 import type { Io } from "./terminal.ts";
 import { flagName, isNone, typeHelp, withoutNone } from "./type-text.ts";
@@ -137,7 +137,10 @@ type PathType = Extract<LiteralType, { type: "blob" | "structuredDataset" }>;
 
 async function fromPath(type: PathType, text: string, where: string, { blobs, cwd }: Place): Promise<Literal> {
   const path = resolve(cwd, text);
-  if (type.type === "structuredDataset") return tableLiteral(type, path, where, blobs);
+  if (type.type === "structuredDataset") {
+    const { tableLiteral } = await import("./input-tables.ts");
+    return tableLiteral(type, path, where, blobs);
+  }
   return type.dimensionality === "multipart"
     ? directoryLiteral(type, path, where, blobs)
     : fileLiteral(type, path, where, blobs);

@@ -60,6 +60,12 @@ export class LogTails {
     this.#tellUnshown();
   }
 
+  /** Lets go at once: whatever is read from is about to be closed. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#tails);
+  }
+
   #mayStart(): boolean {
     const nowMs = Date.now();
     this.#allowance = Math.min(burst, this.#allowance + ((nowMs - this.#allowedAtMs) / 1_000) * perSecond);

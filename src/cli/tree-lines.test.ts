@@ -14,6 +14,7 @@ const view = (change: { width?: number; height?: number; notes?: TreeNotes } = {
   width: 100,
   height: 30,
   nowMs: 3_000,
+  isMoving: true,
   paint: noPaint,
   notes: noNotes,
   ...change,

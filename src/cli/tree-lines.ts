@@ -27,6 +27,8 @@ export type TreeView = {
   readonly width: number;
   readonly height: number;
   readonly nowMs: number;
+  /** Whether what runs is drawn as turning: only where it will be drawn again. */
+  readonly isMoving: boolean;
   readonly paint: Paint;
   readonly notes: TreeNotes;
 };
@@ -181,7 +183,7 @@ export const signalCommand = (run: string, label: string, prompt: Prompt | undef
 
 function nodeText(node: TreeNode, view: TreeView): string {
   const { paint } = view;
-  const sign = phaseSign(node.phase, paint, view.nowMs);
+  const sign = phaseSign(node.phase, paint, view.isMoving ? view.nowMs : null);
   const name = node.parent === null ? paint("bold", node.label) : node.label;
   const id = node.parent === null || node.type === "trace" ? "" : ` ${paint("dim", shortAction(node.name))}`;
   const details = nodeDetails(node, view);
@@ -255,7 +257,7 @@ export function retryText(node: TreeNode, notes: TreeNotes): string {
 
 function groupText(group: TreeGroup, view: TreeView): string {
   const { paint } = view;
-  const sign = phaseSign(groupPhase(group), paint, view.nowMs);
+  const sign = phaseSign(groupPhase(group), paint, view.isMoving ? view.nowMs : null);
   return `${sign} ${group.label} ${paint("dim", `×${countText(group.total)}`)}  ${groupCounts(group, paint)}`;
 }
 

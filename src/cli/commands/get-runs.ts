@@ -5,6 +5,7 @@ import { isSuccess, isTerminal, type Phase, phases } from "../../core/action.ts"
 import { didYouMean } from "../../core/names.ts";
 import { usageError } from "../error-report.ts";
 import { failureLines } from "../failure-text.ts";
+import { Notes } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionValues, runRecord } from "../records.ts";
 import { RunTree } from "../run-tree.ts";
@@ -12,7 +13,7 @@ import { type Session, withExisting } from "../session.ts";
 import { failureOf } from "../summary.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, countText, durationText, fields, plural, table } from "../text.ts";
-import { noNotes, phaseSign, phaseWords, treeLines } from "../tree-lines.ts";
+import { phaseSign, phaseWords, treeLines } from "../tree-lines.ts";
 import { valueLines } from "../value-text.ts";
 
 export type RunsOptions = CommonOptions & { readonly task?: string; readonly phase?: string; readonly limit: number };
@@ -136,16 +137,29 @@ const runFields = (run: RunView, isServed: boolean, paint: Paint): readonly (rea
 
 async function drawn(session: Session, run: RunView, paint: Paint): Promise<readonly string[]> {
   const tree = new RunTree();
+  const notes = new Notes(session, run, tree);
+  await notes.open({ showsProgress: false });
   let token: string | null = null;
   let count = 0;
   do {
     const page = await session.godwit.control.listActions(session.scope, run.name, { limit: 1_000, token });
-    for (const action of page.items) tree.apply(action);
+    for (const action of page.items) {
+      const change = tree.apply(action);
+      if (change?.node.phase === "paused") await notes.prompt(change.node);
+    }
     count += page.items.length;
     token = page.token;
   } while (token !== null && count < maxDrawn);
   const width = session.io.stdout.columns ?? 160;
-  const lines = treeLines(tree, { run: run.name, width, height: 200, nowMs: Date.now(), paint, notes: noNotes });
+  const lines = treeLines(tree, {
+    run: run.name,
+    width,
+    height: 200,
+    nowMs: Date.now(),
+    isMoving: false,
+    paint,
+    notes,
+  });
   return token === null
     ? lines
     : [...lines, paint("dim", `(the first ${countText(count)} actions; see godwit get actions ${run.name})`)];

@@ -6,7 +6,6 @@ import type { Action } from "../../core/action.ts";
 import { GodwitError } from "../../core/error.ts";
 import { didYouMean } from "../../core/names.ts";
 import { type Literal, type Literals, soleOutput } from "../../core/value.ts";
-import { convertTable } from "../input-files.ts";
 import type { CommonOptions } from "../place.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, paintFor, write, writeJson, writeLine } from "../terminal.ts";
@@ -119,6 +118,8 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
 async function writeTable({ godwit }: Session, digest: string, path: string): Promise<void> {
   const source = await godwit.blobs.path(digest);
   const extension = extname(path).toLowerCase();
-  if (extension === ".csv" || extension === ".json") await writeFile(path, await convertTable(source, extension));
-  else await copyFile(source, path);
+  if (extension === ".csv" || extension === ".json") {
+    const { convertTable } = await import("../input-tables.ts");
+    await writeFile(path, await convertTable(source, extension));
+  } else await copyFile(source, path);
 }
