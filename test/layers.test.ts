@@ -15,7 +15,7 @@ const layers: Layers = {
   logs: { may: ["core", "blob"] },
   sdk: {
     may: ["core", "idl", "blob"],
-    doors: ["sdk/bundle.ts"],
+    doors: ["sdk/bundle.ts", "sdk/handle.ts", "sdk/table.ts"],
     packages: ["apache-arrow", "hyparquet", "hyparquet-writer", "rolldown", "zod"],
   },
   // The other half of the SDK: what its tasks talk to while they run.
