@@ -193,6 +193,22 @@ describe("engine", () => {
     assert.ok((await run.actions()).every(({ phase }) => phase === "aborted"));
   });
 
+  test("a task that waits for a call comes to its end when its run is aborted", async () => {
+    let end = "";
+    const leaf = env.task({ name: "endless" }, () => new Promise<void>(() => undefined));
+    const parent = env.task({ name: "waiting" }, async () => {
+      await leaf().catch((error: Error) => {
+        end = error.message;
+      });
+    });
+    const run = await godwit.run(parent);
+    while ((await run.actions()).filter(({ phase }) => phase === "running").length < 2) await new Promise((resolve) => setImmediate(resolve));
+    await run.abort("enough");
+    await assert.rejects(run.outputs(), /enough/);
+    while (end === "") await new Promise((resolve) => setImmediate(resolve));
+    assert.match(end, /stopped/);
+  });
+
   test("a recovering run takes what succeeded and runs the rest", async () => {
     const fragile = env.task({ name: "fragile", output: z.int() }, async () => {
       const { twice } = await double({ n: 21 });

@@ -3,6 +3,7 @@
 // R1  Calls of one turn go out together, at most `maxCallsPerRequest` at a time.
 // R2  A call settles once: by the answer to its request if it had ended before, else by `follow`.
 // R3  While at least one call is pending the attempt counts as waiting, and holds no place.
+// R4  When the attempt is stopped its calls reject, so that a task that only waits comes to its end.
 import type { ActionError } from "../core/action.ts";
 import { isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
@@ -64,6 +65,7 @@ export class Session {
     this.#calls = options.calls;
     this.#onWaiting = options.onWaiting;
     this.#attempt = { run: options.launch.run, action: options.launch.action, attempt: options.launch.attempt };
+    options.signal.addEventListener("abort", this.#onStop, { once: true });
   }
 
   /** The next name for such a call (names.ts R1): the n-th identical call has the n-th name. */
@@ -78,6 +80,7 @@ export class Session {
   /** Makes the call and resolves with its end. Rejects with `CallRefused`, or when the attempt is stopped. */
   call(call: Call): Promise<CallState> {
     if (this.#isClosed) return Promise.reject(this.#late(call));
+    if (this.signal.aborted) return Promise.reject(this.#stopped());
     const earlier = this.#pending.get(call.name) ?? this.#named.get(call.name);
     if (earlier !== undefined) return this.#joined(earlier, call);
     const pending = this.#add(call);
@@ -108,8 +111,20 @@ export class Session {
 
   close(): void {
     this.#isClosed = true;
+    this.signal.removeEventListener("abort", this.#onStop);
     this.#following.abort();
     this.#pending.clear();
+  }
+
+  /** R4. */
+  readonly #onStop = (): void => {
+    this.#queue = [];
+    for (const name of [...this.#pending.keys()]) this.#reject(name, this.#stopped());
+  };
+
+  #stopped(): GodwitError {
+    const { reason } = this.signal;
+    return new GodwitError("aborted", `The task was stopped: ${reason instanceof Error ? reason.message : String(reason)}`);
   }
 
   #joined(earlier: Pending, call: Call): Promise<CallState> {
