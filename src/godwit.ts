@@ -12,9 +12,9 @@ import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { Engine } from "./engine/engine.ts";
-import { describeParquet } from "./idl/idl.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
+import { describeParquet } from "./idl/idl.ts";
 import { openLogs } from "./logs/logs.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
@@ -24,6 +24,8 @@ export type GodwitConfig = {
   readonly dataDir: string;
   /** Worker processes at most; default: the machine's cores. */
   readonly workers?: number;
+  /** What workers print that belongs to no attempt, and what is wrong with them. Default: to stderr. */
+  readonly onText?: (text: string) => void;
 };
 
 /** One Godwit in this process. Several, in several processes, may share one data directory. */
@@ -63,8 +65,20 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     randomBytes,
     onAbort: () => void engine?.then((started) => started.reconcile()),
   });
-  const pool = workerPool({ dataDir, workers, calls: control, logs });
-  const shell = processExecutor({ blobs, logs, slots: workers, tmpDir: join(dataDir, "tmp"), describeTable: describeParquet });
+  const pool = workerPool({
+    dataDir,
+    workers,
+    calls: control,
+    logs,
+    ...(config.onText === undefined ? {} : { onText: config.onText }),
+  });
+  const shell = processExecutor({
+    blobs,
+    logs,
+    slots: workers,
+    tmpDir: join(dataDir, "tmp"),
+    describeTable: describeParquet,
+  });
   const startEngine = async (): Promise<Engine> => {
     const id = randomBytes(8).toString("hex");
     await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
@@ -110,6 +124,10 @@ async function makeDataDir(dataDir: string): Promise<void> {
     // Nobody means to commit it.
     await writeFile(join(dataDir, ".gitignore"), "*\n");
   } catch (error) {
-    throw new GodwitError("failed_precondition", `The data directory ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data-dir.`, { cause: error });
+    throw new GodwitError(
+      "failed_precondition",
+      `The data directory ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data-dir.`,
+      { cause: error },
+    );
   }
 }

@@ -13,6 +13,7 @@ import { RunTree } from "./run-tree.ts";
 import type { Session } from "./session.ts";
 import type { Ending } from "./summary.ts";
 import { paintFor, type Screen } from "./terminal.ts";
+import { printable } from "./text.ts";
 
 export type DriveOptions = {
   readonly screen: Screen;
@@ -34,6 +35,11 @@ export async function drive(session: Session, run: Run, options: DriveOptions): 
   const subject: Subject = { run: run.name, tree, notes: () => notes, nowMs: Date.now };
   const { display, plain } = displayFor(options, subject, session);
   const tails = options.isQuiet ? null : new LogTails(session, run.name, paint, (text) => display.line(text));
+  if (!options.isQuiet) {
+    session.notices.divert((text) => {
+      for (const line of text.split("\n")) display.line(paint("yellow", printable(line)));
+    });
+  }
   const stop = new AbortController();
   const watching = watch({ session, run, tree, notes, display, plain, tails, options, signal: stop.signal });
   const serving = serve(session, run, stop.signal);
@@ -47,6 +53,7 @@ export async function drive(session: Session, run: Run, options: DriveOptions): 
   } finally {
     stop.abort();
     notes.close();
+    session.notices.divert(null);
     display.end();
     // Both end soon: what they wait for has been called off, or their failure is the one already on its way.
     await Promise.allSettled([watching, tails?.stop()]);

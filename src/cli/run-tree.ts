@@ -132,7 +132,8 @@ export class RunTree {
   /** An ended action: keeps of it what will be shown (R2). */
   #settle(node: TreeNode, group: TreeGroup): void {
     if (isFolded(group)) {
-      const isKept = !isSuccess(node.phase) && group.keptFailures < maxFailures;
+      const isFailure = node.phase === "failed" || node.phase === "timed_out";
+      const isKept = isFailure && group.keptFailures < maxFailures;
       if (isKept) group.keptFailures++;
       else {
         this.#forget(node);

@@ -9,7 +9,26 @@ export type Session = {
   readonly scope: Scope;
   readonly io: Io;
   readonly dataDir: string;
+  readonly notices: Notices;
 };
+
+/** Where workers' stray lines go: to stderr, or above the tree while one is drawn. */
+export class Notices {
+  readonly #stderr: (text: string) => void;
+  #sink: ((text: string) => void) | null = null;
+
+  constructor(io: Io) {
+    this.#stderr = (text) => void io.stderr.write(`${text}\n`);
+  }
+
+  say(text: string): void {
+    (this.#sink ?? this.#stderr)(text);
+  }
+
+  divert(sink: ((text: string) => void) | null): void {
+    this.#sink = sink;
+  }
+}
 
 export type SessionConfig = {
   readonly dataDir: string;
@@ -22,9 +41,11 @@ export type SessionConfig = {
 
 export async function openSession({ dataDir, scope, io, workers, isWarm }: SessionConfig): Promise<Session> {
   const { openGodwit } = await import("../godwit.ts");
-  const godwit = await openGodwit({ dataDir, ...(workers === undefined ? {} : { workers }) });
+  const notices = new Notices(io);
+  const onText = (text: string): void => notices.say(text);
+  const godwit = await openGodwit({ dataDir, onText, ...(workers === undefined ? {} : { workers }) });
   if (isWarm === true) godwit.warm();
-  return { godwit, scope, io, dataDir };
+  return { godwit, scope, io, dataDir, notices };
 }
 
 /** For commands that work on what is there. */

@@ -115,6 +115,8 @@ function valueText(value: unknown, paint: Paint): string {
     return `${value.path ?? "(its bytes are gone)"} ${paint("dim", `(${plural(value.rows, "row")}, ${value.columns.length} columns, ${sizeText(value.sizeBytes)})`)}`;
   if (isValue<DirectoryValue>(value, "directory"))
     return `${value.directory}/ ${paint("dim", `(${value.files === null ? "its bytes are gone" : plural(value.files, "file")}, ${sizeText(value.sizeBytes)})`)}`;
+  if (Array.isArray(value) && value.length > 0 && value.every(isStored))
+    return value.map((each) => valueText(each, paint)).join("\n");
   if (typeof value === "string") return value.split("\n").map(printable).join("\n");
   const short = JSON.stringify(value) ?? "";
   const text = short.length <= 100 ? short : JSON.stringify(value, null, 2);
@@ -125,3 +127,12 @@ function valueText(value: unknown, paint: Paint): string {
 
 const isValue = <T extends { readonly hash: string }>(value: unknown, kind: keyof T): value is T =>
   typeof value === "object" && value !== null && kind in value && "hash" in value && "sizeBytes" in value;
+
+const isStored = (value: unknown): boolean =>
+  isValue<FileValue>(value, "file") ||
+  isValue<TableValue>(value, "table") ||
+  isValue<DirectoryValue>(value, "directory");
+
+/** Whether there is something that `godwit get output --to` would copy. */
+export const hasFiles = (values: unknown): boolean =>
+  isStored(values) || (typeof values === "object" && values !== null && Object.values(values).some(hasFiles));

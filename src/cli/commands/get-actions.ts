@@ -11,7 +11,7 @@ import { type Session, withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { durationText, fields, firstLine, fit, printable, sizeText, table } from "../text.ts";
 import { phaseSign, phaseWords, shortAction } from "../tree-lines.ts";
-import { valueLines } from "../value-text.ts";
+import { hasFiles, valueLines } from "../value-text.ts";
 import { phasesOf } from "./get-runs.ts";
 
 export type ActionsOptions = CommonOptions & {
@@ -135,7 +135,10 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
     ...section("inputs", values.inputs, paint),
     ...(values.outputs === null
       ? []
-      : [...section("outputs", values.outputs, paint), "", paint("dim", `files of it: ${extract}`)]),
+      : [
+          ...section("outputs", values.outputs, paint),
+          ...(hasFiles(values.outputs) ? ["", paint("dim", `files of it: ${extract}`)] : []),
+        ]),
     ...(action.error === null ? [] : ["", ...errorText(action.error, run, cwd, paint)]),
   ];
 }

@@ -4,13 +4,12 @@ import type { RunView } from "../../control/control.ts";
 import { isSuccess, isTerminal, type Phase, phases } from "../../core/action.ts";
 import { didYouMean } from "../../core/names.ts";
 import { usageError } from "../error-report.ts";
-import { failureLines } from "../failure-text.ts";
 import { Notes } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionValues, runRecord } from "../records.ts";
 import { RunTree } from "../run-tree.ts";
 import { type Session, withExisting } from "../session.ts";
-import { failureOf } from "../summary.ts";
+import { endingFailure, failureOf } from "../summary.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, countText, durationText, fields, plural, table } from "../text.ts";
 import { phaseSign, phaseWords, treeLines } from "../tree-lines.ts";
@@ -173,5 +172,5 @@ function section(title: string, values: { readonly [name: string]: unknown } | n
 async function failed(session: Session, run: RunView, paint: Paint): Promise<readonly string[]> {
   if (!isTerminal(run.phase) || isSuccess(run.phase)) return [];
   const failure = await failureOf(session, run);
-  return failure === null ? [] : ["", ...failureLines(run, failure, session.io.cwd, paint)];
+  return failure === null ? [] : ["", ...endingFailure(session, run, failure, paint)];
 }
