@@ -29,6 +29,23 @@ test("a worker killed by kill -9 costs the active attempt, and interrupts the wa
   assert.notEqual(await pidOf(pool), pid);
 });
 
+test("a task that is not known to be quick is not sent behind one that is: the worker's end does not touch it", async (t) => {
+  const { pool, launch, ends } = bench(t);
+  const pid = await pidOf(pool);
+  for (let round = 0; round < 8; round++) {
+    const one = launch("moody");
+    pool.ensureLaunched([one]);
+    await ends(one);
+  }
+  const quick = [launch("moody"), launch("moody")];
+  const unknown = launch("echo", "untouched");
+  pool.ensureLaunched([...quick, unknown]);
+  process.kill(pid, "SIGKILL");
+  const [first, second, third] = await ends(...quick, unknown);
+  assert.match(first as string, /WorkerLost/);
+  assert.deepEqual([second, third], ["interrupted", "untouched"]);
+});
+
 test("a task that takes its process down at once is the one that fails", async (t) => {
   const { pool, launch, ends } = bench(t);
   const killed = launch("killed");
