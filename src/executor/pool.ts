@@ -377,8 +377,7 @@ class Pool implements WorkerPool {
 /** Whether quick attempts may be queued here: all that is here is quick, and it goes on. */
 function takesQuick(worker: WorkerProcess): boolean {
   if (worker.load > 0 && performance.now() - worker.progressAtMs > stallMs) return false;
-  for (const { isQuick, state } of worker.held.values()) if (!isQuick && state !== "waiting") return false;
-  return true;
+  return worker.isQuick;
 }
 
 /** What has begun by now, the worker keeps. */

@@ -76,6 +76,7 @@ export class WorkerProcess {
   readonly #startTimer: NodeJS.Timeout;
   readonly #stderr: string[] = [];
   #waiting = 0;
+  #slow = 0;
   #lastQuestion = 0;
   #lastWords: Loss["lastWords"] = null;
   #endedFor: string | null = null;
@@ -109,6 +110,11 @@ export class WorkerProcess {
     return this.held.size - this.#waiting + this.#questions.size;
   }
 
+  /** Whether all that holds a place here is quick. */
+  get isQuick(): boolean {
+    return this.#slow === 0;
+  }
+
   /** Attempts that only wait for their calls. */
   get waiting(): number {
     return this.#waiting;
@@ -119,6 +125,7 @@ export class WorkerProcess {
     for (const { launch, isQuick } of launches) {
       const id = attemptId(launch);
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
+      if (!isQuick) this.#slow += 1;
     }
     this.#writer.send({ type: "launch", launches: launches.map(({ launch }) => launch) });
   }
@@ -256,7 +263,11 @@ export class WorkerProcess {
     const held = this.held.get(id);
     if (held === undefined) return;
     if (state !== "active" && state !== "waiting") throw new Error(`there is no state ${String(state)}`);
-    if ((held.state === "waiting") !== (state === "waiting")) this.#waiting += state === "waiting" ? 1 : -1;
+    if ((held.state === "waiting") !== (state === "waiting")) {
+      const change = state === "waiting" ? 1 : -1;
+      this.#waiting += change;
+      if (!held.isQuick) this.#slow -= change;
+    }
     held.state = state;
     this.progressAtMs = performance.now();
   }
@@ -271,6 +282,7 @@ export class WorkerProcess {
       this.held.delete(id);
       this.#service.forget(id);
       if (held.state === "waiting") this.#waiting -= 1;
+      else if (!held.isQuick) this.#slow -= 1;
       ended.push({ held, measured });
     }
     this.progressAtMs = performance.now();
@@ -318,6 +330,7 @@ export class WorkerProcess {
     this.#questions.clear();
     this.held.clear();
     this.#waiting = 0;
+    this.#slow = 0;
   }
 }
 
