@@ -1,15 +1,22 @@
 // `import … from "godwit"`: what users write pipelines with.
-export type { Context, LogFields, TaskLog } from "./sdk/context.ts";
-export { context } from "./sdk/context.ts";
-export { type ConditionOptions, condition } from "./sdk/condition.ts";
-export { Dir, dir } from "./sdk/dir.ts";
-export { type Environment, type EnvironmentOptions, environment, type ShellOptions, type TaskOptions } from "./sdk/environment.ts";
-export { NonRecoverableError, TaskError } from "./sdk/errors.ts";
+
+export { GodwitError } from "./core/error.ts";
 export { bytes } from "./sdk/bytes.ts";
+export { type ConditionOptions, condition } from "./sdk/condition.ts";
+export type { Context, LogFields, TaskLog } from "./sdk/context.ts";
+export { context } from "./sdk/current.ts";
+export { Dir, dir } from "./sdk/dir.ts";
+export {
+  type Environment,
+  type EnvironmentOptions,
+  environment,
+  type ShellOptions,
+  type TaskOptions,
+} from "./sdk/environment.ts";
+export { NonRecoverableError, TaskError } from "./sdk/errors.ts";
 export { File, file } from "./sdk/file.ts";
 export { type MapOptions, map } from "./sdk/map.ts";
 export type { CacheOption, ResourcesOption, RetriesOption, TimeoutOption } from "./sdk/policy.ts";
 export { Table, table } from "./sdk/table.ts";
 export type { CallOptions, Task, TaskFunction } from "./sdk/task.ts";
 export { trace } from "./sdk/trace.ts";
-export { GodwitError } from "./core/error.ts";

@@ -1,7 +1,7 @@
 // A project directory of a user's, and the real command run in it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -19,13 +19,19 @@ export type Project = {
 };
 
 export type Started = { readonly process: ChildProcess; readonly ended: Promise<Ended> };
-export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stdout: string; readonly stderr: string };
+export type Ended = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 /** With the packages of this repository, as if they had been installed. */
 export function makeProject(): Project {
   const dir = mkdtempSync(join(tmpdir(), "godwit-project-"));
   mkdirSync(join(dir, "node_modules"));
-  for (const name of ["zod", "vega-datasets"]) symlinkSync(join(root, "node_modules", name), join(dir, "node_modules", name));
+  for (const name of ["zod", "vega-datasets"])
+    symlinkSync(join(root, "node_modules", name), join(dir, "node_modules", name));
   writeFileSync(join(dir, "package.json"), JSON.stringify({ name: "project", type: "module", version: "1.0.0" }));
   const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Started => {
     const child = spawn(process.execPath, [join(root, "bin", "godwit.js"), ...args], {
@@ -56,7 +62,9 @@ export function processesWith(name: string, value: string): readonly number[] {
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
     .filter((pid) => {
       try {
-        return readFileSync(join("/proc", pid, "environ"), "utf8").split("\0").includes(`${name}=${value}`);
+        return readFileSync(join("/proc", pid, "environ"), "utf8")
+          .split("\0")
+          .includes(`${name}=${value}`);
       } catch {
         return false; // Ended in between, or not ours to look into.
       }

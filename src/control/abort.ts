@@ -14,7 +14,8 @@ export async function abortChanges(parts: Parts, action: Action, reason: string)
     { type: "updateAction", action: next },
     { type: "insertSweep", sweep: { run: action.run, name: action.name } },
   ];
-  if (action.cacheKey !== null) changes.push({ type: "release", reservation: { key: action.cacheKey, run: action.run, action: action.name } });
+  if (action.cacheKey !== null)
+    changes.push({ type: "release", reservation: { key: action.cacheKey, run: action.run, action: action.name } });
   if (action.parent === null) {
     const run = await parts.runById(action.run);
     changes.push({ type: "updateRun", run: afterRoot({ ...run, abortReason: reason }, next) });

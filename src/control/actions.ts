@@ -6,7 +6,7 @@ import { didYouMean, rootName } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { type Literal, soleOutput } from "../core/value.ts";
 import { abortChanges } from "./abort.ts";
-import type { ActionListing, ActionView, Page, Progress, Scope } from "./control.ts";
+import type { ActionListing, ActionView, Page, Progress, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { getRun, maxPage, pageToken, tokenOf } from "./runs.ts";
 
@@ -30,11 +30,17 @@ export async function findAction(parts: Parts, run: Run, wanted: string): Promis
   }
   const [found, other] = fits;
   if (found === undefined) {
-    throw new GodwitError("not_found", `The run ${run.name} has no action "${wanted}".${didYouMean(wanted, labels)} \`godwit get actions ${run.name}\` lists them.`);
+    throw new GodwitError(
+      "not_found",
+      `The run ${run.name} has no action "${wanted}".${didYouMean(wanted, labels)} \`godwit get actions ${run.name}\` lists them.`,
+    );
   }
   if (other !== undefined) {
     const names = fits.slice(0, 5).map(({ name, phase }) => `${name} (${phase})`);
-    throw new GodwitError("invalid_argument", `"${wanted}" is ambiguous: ${fits.length} actions of ${run.name} fit, among them ${names.join(", ")}. Give a name.`);
+    throw new GodwitError(
+      "invalid_argument",
+      `"${wanted}" is ambiguous: ${fits.length} actions of ${run.name} fit, among them ${names.join(", ")}. Give a name.`,
+    );
   }
   return found;
 }
@@ -50,10 +56,16 @@ async function* allActions(parts: Parts, run: Run): AsyncIterable<readonly Actio
   }
 }
 
-export async function listActions(parts: Parts, scope: Scope, runName: string, listing: ActionListing): Promise<Page<Action>> {
+export async function listActions(
+  parts: Parts,
+  scope: Scope,
+  runName: string,
+  listing: ActionListing,
+): Promise<Page<Action>> {
   const run = await getRun(parts, scope, runName);
   const limit = Math.min(listing.limit, maxPage);
-  const after = listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly name: string }>(listing.token);
+  const after =
+    listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly name: string }>(listing.token);
   const items = await parts.store.listActions(
     {
       run: run.id,
@@ -64,7 +76,11 @@ export async function listActions(parts: Parts, scope: Scope, runName: string, l
     limit,
   );
   const last = items.at(-1);
-  return { items, token: last === undefined || items.length < limit ? null : pageToken({ createdAtMs: last.createdAtMs, name: last.name }) };
+  return {
+    items,
+    token:
+      last === undefined || items.length < limit ? null : pageToken({ createdAtMs: last.createdAtMs, name: last.name }),
+  };
 }
 
 export async function getAction(parts: Parts, scope: Scope, runName: string, wanted: string): Promise<ActionView> {
@@ -86,12 +102,22 @@ export async function getAction(parts: Parts, scope: Scope, runName: string, wan
   };
 }
 
-async function attachment<T>(parts: Parts, action: Action, kind: "checkpoint" | "report" | "progress"): Promise<{ readonly content: T; readonly atMs: number } | null> {
+async function attachment<T>(
+  parts: Parts,
+  action: Action,
+  kind: "checkpoint" | "report" | "progress",
+): Promise<{ readonly content: T; readonly atMs: number } | null> {
   const [found] = await parts.store.attachments([action], kind);
   return found === undefined ? null : { content: JSON.parse(found.text) as T, atMs: found.atMs };
 }
 
-export async function abortAction(parts: Parts, scope: Scope, runName: string, wanted: string, reason: string): Promise<Action> {
+export async function abortAction(
+  parts: Parts,
+  scope: Scope,
+  runName: string,
+  wanted: string,
+  reason: string,
+): Promise<Action> {
   const run = await getRun(parts, scope, runName);
   for (;;) {
     const action = await findAction(parts, run, wanted);
@@ -104,7 +130,13 @@ export async function abortAction(parts: Parts, scope: Scope, runName: string, w
   }
 }
 
-export async function signal(parts: Parts, scope: Scope, runName: string, wanted: string, value: unknown): Promise<Action> {
+export async function signal(
+  parts: Parts,
+  scope: Scope,
+  runName: string,
+  wanted: string,
+  value: unknown,
+): Promise<Action> {
   const run = await getRun(parts, scope, runName);
   const action = await findCondition(parts, run, wanted);
   const spec = (await parts.documents.specs([action.spec ?? ""])).get(action.spec ?? "") as ConditionSpec | undefined;
@@ -122,19 +154,28 @@ export async function signal(parts: Parts, scope: Scope, runName: string, wanted
 /** The one that waits; if none does, the one that did, to say so. */
 async function findCondition(parts: Parts, run: Run, wanted: string): Promise<Action> {
   const paused = await parts.store.listActions({ run: run.id, phases: ["paused"], type: "condition" }, maxPage);
-  const fits = paused.filter(({ name, label }) => label === wanted || name === wanted || (wanted.length >= 4 && name.startsWith(wanted)));
+  const fits = paused.filter(
+    ({ name, label }) => label === wanted || name === wanted || (wanted.length >= 4 && name.startsWith(wanted)),
+  );
   const [found] = fits;
   if (found !== undefined && fits.length === 1) return found;
   if (found !== undefined) {
-    throw new GodwitError("invalid_argument", `${fits.length} conditions "${wanted}" are waiting: ${fits.map(({ name }) => name).join(", ")}. Give a name.`);
+    throw new GodwitError(
+      "invalid_argument",
+      `${fits.length} conditions "${wanted}" are waiting: ${fits.map(({ name }) => name).join(", ")}. Give a name.`,
+    );
   }
   const action = await findAction(parts, run, wanted);
-  if (action.type !== "condition") throw new GodwitError("invalid_argument", `"${wanted}" is a ${action.type}, not a condition.`);
+  if (action.type !== "condition")
+    throw new GodwitError("invalid_argument", `"${wanted}" is a ${action.type}, not a condition.`);
   throw answered(wanted);
 }
 
 const answered = (name: string): GodwitError =>
-  new GodwitError("failed_precondition", `The condition "${name}" does not wait any more: it has been answered, has timed out or was aborted.`);
+  new GodwitError(
+    "failed_precondition",
+    `The condition "${name}" does not wait any more: it has been answered, has timed out or was aborted.`,
+  );
 
 function signalLiteral(spec: ConditionSpec, value: unknown): Literal {
   const { valueType } = spec;
@@ -142,10 +183,17 @@ function signalLiteral(spec: ConditionSpec, value: unknown): Literal {
   if (valueType === "string" && typeof value === "string") return { type: "string", value };
   if (valueType === "integer" && Number.isSafeInteger(value)) return { type: "integer", value: String(value) };
   if (valueType === "float" && typeof value === "number") return { type: "float", value };
-  throw new GodwitError("invalid_argument", `The condition "${spec.name}" takes a ${valueType}, not ${JSON.stringify(value)}.`);
+  throw new GodwitError(
+    "invalid_argument",
+    `The condition "${spec.name}" takes a ${valueType}, not ${JSON.stringify(value)}.`,
+  );
 }
 
-export async function failure(parts: Parts, scope: Scope, runName: string): Promise<{ readonly error: ActionError; readonly action: Action } | null> {
+export async function failure(
+  parts: Parts,
+  scope: Scope,
+  runName: string,
+): Promise<{ readonly error: ActionError; readonly action: Action } | null> {
   const run = await getRun(parts, scope, runName);
   const [root] = await parts.store.actions([{ run: run.id, name: rootName }]);
   if (root === undefined || !isTerminal(root.phase) || root.error === null) return null;

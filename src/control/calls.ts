@@ -6,19 +6,36 @@
 // R3  In a recovering run, a call whose name succeeded in the recovered run, with the same identity and
 //     inputs and all its bytes in place, is recorded as recovered. Whatever does not match runs.
 import { hasBytes } from "../blob/payload.ts";
-import { type Action, type ActionError, type NewAction, errorCodes, isSuccess, noTimeouts, queuedAction, recordedTrace, step } from "../core/action.ts";
+import {
+  type Action,
+  type ActionError,
+  errorCodes,
+  isSuccess,
+  type NewAction,
+  noTimeouts,
+  queuedAction,
+  recordedTrace,
+  step,
+} from "../core/action.ts";
 import { cacheKey } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson, sha256Hex } from "../core/hash.ts";
-import { type Attach, type AttemptRef, type Call, type CallAnswer, type CallState, maxCallsPerRequest } from "../core/messages.ts";
+import {
+  type Attach,
+  type AttemptRef,
+  type Call,
+  type CallAnswer,
+  type CallState,
+  maxCallsPerRequest,
+} from "../core/messages.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
-import { type Timeouts, specDigest, withOverrides } from "../core/task.ts";
+import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
 import { emptyPayload } from "../core/value.ts";
-import type { Attachment, Change } from "../store/store.ts";
 import type { KnownTasks } from "../store/documents.ts";
-import type { Parts } from "./parts.ts";
+import type { Attachment, Change } from "../store/store.ts";
 import { abortChanges } from "./abort.ts";
+import type { Parts } from "./parts.ts";
 
 /** Deeper nesting is taken for a recursion without end. */
 const maxDepth = 10_000;
@@ -27,7 +44,10 @@ const maxTries = 100;
 
 export async function call(parts: Parts, caller: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
   if (calls.length > maxCallsPerRequest) {
-    throw new GodwitError("resource_exhausted", `A request makes at most ${maxCallsPerRequest} calls, not ${calls.length}.`);
+    throw new GodwitError(
+      "resource_exhausted",
+      `A request makes at most ${maxCallsPerRequest} calls, not ${calls.length}.`,
+    );
   }
   const run = await parts.runById(caller.run);
   const { tasks } = await parts.documents.manifest(run.bundle);
@@ -35,7 +55,10 @@ export async function call(parts: Parts, caller: AttemptRef, calls: readonly Cal
     const answers = await tryCall(parts, { run, tasks, caller }, calls);
     if (answers !== null) return answers;
   }
-  throw new GodwitError("unavailable", `Calls of ${caller.action} met others of the same names ${maxTries} times; try again.`);
+  throw new GodwitError(
+    "unavailable",
+    `Calls of ${caller.action} met others of the same names ${maxTries} times; try again.`,
+  );
 }
 
 type Calling = { readonly run: Run; readonly tasks: KnownTasks; readonly caller: AttemptRef };
@@ -46,12 +69,19 @@ async function tryCall(parts: Parts, calling: Calling, calls: readonly Call[]): 
   const names = [...new Set(calls.map(({ name }) => name))];
   const [parent, ...known] = await currentAttempt(parts, caller, names);
   const existing = new Map(known.map((action) => [action.name, action]));
-  const recovered = await recoverable(parts, run, calls.filter(({ name }) => !existing.has(name)));
+  const recovered = await recoverable(
+    parts,
+    run,
+    calls.filter(({ name }) => !existing.has(name)),
+  );
   const changes: Change[] = [];
   const documents = new Map<string, string>();
   const answers = calls.map((request): CallAnswer => {
     const found = existing.get(request.name);
-    const decided = found === undefined ? decideNew(parts, calling, parent, request, recovered, documents) : decideExisting(found, request, parent);
+    const decided =
+      found === undefined
+        ? decideNew(parts, calling, parent, request, recovered, documents)
+        : decideExisting(found, request, parent);
     if (decided.type === "refused") return { name: request.name, refused: decided.error };
     if (decided.type === "nothing") return { name: request.name, phase: null, attempt: 0, outputs: null, error: null };
     if (decided.change !== null) {
@@ -70,11 +100,18 @@ async function tryCall(parts: Parts, calling: Calling, calls: readonly Call[]): 
 }
 
 /** The calling action, in the attempt that calls (R1), and those of the named actions that exist. */
-async function currentAttempt(parts: Parts, caller: AttemptRef, names: readonly string[]): Promise<readonly [Action, ...Action[]]> {
+async function currentAttempt(
+  parts: Parts,
+  caller: AttemptRef,
+  names: readonly string[],
+): Promise<readonly [Action, ...Action[]]> {
   const found = await parts.store.actions([caller.action, ...names].map((name) => ({ run: caller.run, name })));
   const parent = found.find(({ name }) => name === caller.action);
   if (parent === undefined || parent.phase !== "running" || parent.attempt !== caller.attempt) {
-    throw new GodwitError("aborted", `Attempt ${caller.attempt} of ${caller.action} is over; nothing can be called on its behalf.`);
+    throw new GodwitError(
+      "aborted",
+      `Attempt ${caller.attempt} of ${caller.action} is over; nothing can be called on its behalf.`,
+    );
   }
   return [parent, ...found.filter((action) => action !== parent)];
 }
@@ -95,7 +132,12 @@ function decideExisting(found: Action, request: Call, parent: Action): Decided {
   }
   if (request.type === "trace" && request.result !== null && found.phase === "failed") {
     const again = recordedTrace(newAction(parent, request, null, null), request.result);
-    const action: Action = { ...again, attempt: found.attempt + 1, createdAtMs: found.createdAtMs, revision: found.revision };
+    const action: Action = {
+      ...again,
+      attempt: found.attempt + 1,
+      createdAtMs: found.createdAtMs,
+      revision: found.revision,
+    };
     return { type: "action", action, change: { type: "updateAction", action } };
   }
   return { type: "action", action: found, change: null };
@@ -116,7 +158,12 @@ function decideNew(
   const old = recovered.get(request.name);
   if (old?.outputs != null) {
     const from = `${run.recovers?.name}/${old.name}`;
-    const action = step(made.action, { retries: defaultRetries, timeouts: made.timeouts }, { type: "reused", how: "recovery", outputs: old.outputs, from }, nowMs);
+    const action = step(
+      made.action,
+      { retries: defaultRetries, timeouts: made.timeouts },
+      { type: "reused", how: "recovery", outputs: old.outputs, from },
+      nowMs,
+    );
     return inserted(action);
   }
   if (request.type !== "trace") return inserted(made.action);
@@ -128,7 +175,15 @@ const inserted = (action: Action): Decided => ({ type: "action", action, change:
 
 const refused = (message: string): Decided => ({
   type: "refused",
-  error: { code: errorCodes.nonDeterministic, message, kind: "user", recoverable: false, stack: null, location: null, origin: null },
+  error: {
+    code: errorCodes.nonDeterministic,
+    message,
+    kind: "user",
+    recoverable: false,
+    stack: null,
+    location: null,
+    origin: null,
+  },
 });
 
 const unknownTask = (request: Call, tasks: KnownTasks): string =>
@@ -145,8 +200,16 @@ type Making = {
 };
 
 /** Null: no such task. */
-function makeAction({ run, tasks, parent, request, documents, nowMs }: Making): { readonly action: Action; readonly timeouts: Timeouts } | null {
-  if (request.type === "trace") return { action: queuedAction(newAction(parent, request, null, null), noTimeouts, nowMs), timeouts: noTimeouts };
+function makeAction({
+  run,
+  tasks,
+  parent,
+  request,
+  documents,
+  nowMs,
+}: Making): { readonly action: Action; readonly timeouts: Timeouts } | null {
+  if (request.type === "trace")
+    return { action: queuedAction(newAction(parent, request, null, null), noTimeouts, nowMs), timeouts: noTimeouts };
   if (request.type === "condition") {
     const text = canonicalJson(request.condition);
     const digest = sha256Hex(text);
@@ -161,7 +224,10 @@ function makeAction({ run, tasks, parent, request, documents, nowMs }: Making): 
   const digest = isOverridden ? specDigest(spec) : task.digest;
   if (isOverridden) documents.set(digest, canonicalJson(spec));
   const key = spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes);
-  return { action: queuedAction(newAction(parent, request, digest, key), spec.timeouts, nowMs), timeouts: spec.timeouts };
+  return {
+    action: queuedAction(newAction(parent, request, digest, key), spec.timeouts, nowMs),
+    timeouts: spec.timeouts,
+  };
 }
 
 const newAction = (parent: Action, request: Call, spec: string | null, key: string | null): NewAction => ({
@@ -188,7 +254,13 @@ async function recoverable(parts: Parts, run: Run, calls: readonly Call[]): Prom
   const usable = await Promise.all(
     old.map(async (action) => {
       const request = requests.get(action.name);
-      if (request === undefined || !isSuccess(action.phase) || action.type !== request.type || action.identity !== request.identity) return [];
+      if (
+        request === undefined ||
+        !isSuccess(action.phase) ||
+        action.type !== request.type ||
+        action.identity !== request.identity
+      )
+        return [];
       if (action.inputsHash !== (request.type === "condition" ? "" : request.inputsHash)) return [];
       return action.outputs !== null && (await hasBytes(action.outputs, parts.blobs)) ? [action] : [];
     }),
@@ -218,10 +290,19 @@ export async function attach(parts: Parts, caller: AttemptRef, attached: Attach)
     { type: "expectAction", key: { run: caller.run, name: caller.action }, phase: "running", attempt: caller.attempt },
     { type: "putAttachment", attachment },
   ]);
-  if (result.type !== "committed") throw new GodwitError("aborted", `Attempt ${caller.attempt} of ${caller.action} is over; its ${type} was not kept.`);
+  if (result.type !== "committed")
+    throw new GodwitError(
+      "aborted",
+      `Attempt ${caller.attempt} of ${caller.action} is over; its ${type} was not kept.`,
+    );
 }
 
-export async function abortCalls(parts: Parts, caller: AttemptRef, names: readonly string[], reason: string): Promise<void> {
+export async function abortCalls(
+  parts: Parts,
+  caller: AttemptRef,
+  names: readonly string[],
+  reason: string,
+): Promise<void> {
   const [parent, ...children] = await currentAttempt(parts, caller, names);
   const own = children.filter((child) => child.parent === parent.name);
   await Promise.all(own.map(async (child) => parts.store.commit(await abortChanges(parts, child, reason))));

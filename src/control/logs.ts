@@ -1,7 +1,7 @@
 // What attempts printed: of one, or of all that an action had.
 import { isTerminal } from "../core/action.ts";
-import type { LogRead, Scope } from "./control.ts";
 import { findAction } from "./actions.ts";
+import type { LogRead, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { getRun } from "./runs.ts";
 
@@ -21,10 +21,15 @@ export async function* readLogs(
     const current = async (): Promise<boolean> => {
       const [latest] = await parts.store.actions([action]);
       action = latest ?? action;
-      return isTerminal(action.phase) || action.attempt > attempt || (action.attempt === attempt && action.phase !== "running");
+      return (
+        isTerminal(action.phase) ||
+        action.attempt > attempt ||
+        (action.attempt === attempt && action.phase !== "running")
+      );
     };
     const ref = { run: run.id, action: action.name, attempt };
-    for await (const line of parts.logs.read(ref, { follow: options.follow, signal: options.signal, isEnded: current })) yield { attempt, line };
+    for await (const line of parts.logs.read(ref, { follow: options.follow, signal: options.signal, isEnded: current }))
+      yield { attempt, line };
     await current();
     const isLast = isTerminal(action.phase) || !options.follow;
     if (wanted !== "all" || options.signal.aborted || (isLast && attempt >= action.attempt)) return;

@@ -3,21 +3,25 @@ import { toPayload } from "../blob/payload.ts";
 import { queuedAction } from "../core/action.ts";
 import { cacheKey, hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
+import { canonicalJson } from "../core/hash.ts";
 import { checkRunName, didYouMean, newRunName, rootName, taskIdentity } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
-import { type TaskSpec, interfaceHash, specDigest } from "../core/task.ts";
+import { interfaceHash, specDigest, type TaskSpec } from "../core/task.ts";
 import { hashLiterals } from "../core/value.ts";
-import { canonicalJson } from "../core/hash.ts";
+import { manifestKey } from "../store/documents.ts";
 import type { Change } from "../store/store.ts";
 import { abortChanges } from "./abort.ts";
-import type { NewRun, Page, RunListing, RunView, Scope } from "./control.ts";
-import { manifestKey } from "../store/documents.ts";
+import type { NewRun, Page, RunListing, RunView, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 
 /** The most rows that one page of a listing has. */
 export const maxPage = 1_000;
 
-export async function createRun(parts: Parts, scope: Scope, wanted: NewRun): Promise<{ readonly run: Run; readonly created: boolean }> {
+export async function createRun(
+  parts: Parts,
+  scope: Scope,
+  wanted: NewRun,
+): Promise<{ readonly run: Run; readonly created: boolean }> {
   const spec = specOf(wanted);
   const inputs = await toPayload(wanted.inputs, parts.blobs);
   const inputsHash = hashLiterals(wanted.inputs);
@@ -43,7 +47,9 @@ export async function createRun(parts: Parts, scope: Scope, wanted: NewRun): Pro
       spec.timeouts,
       nowMs,
     );
-    const documents = [...wanted.manifest.tasks.map((task) => ({ digest: specDigest(task), text: canonicalJson(task) }))];
+    const documents = [
+      ...wanted.manifest.tasks.map((task) => ({ digest: specDigest(task), text: canonicalJson(task) })),
+    ];
     const result = await parts.store.commit([
       { type: "putDocument", digest: manifestKey(wanted.manifest.bundle), text: JSON.stringify(wanted.manifest) },
       ...documents.map((document): Change => ({ type: "putDocument", ...document })),
@@ -52,7 +58,8 @@ export async function createRun(parts: Parts, scope: Scope, wanted: NewRun): Pro
     ]);
     if (result.type === "committed") return { run, created: true };
     const existing = await parts.store.run(scope.project, scope.domain, run.name);
-    if (existing !== null && wanted.name !== null) return { run: await sameRun(parts, existing, spec, inputsHash), created: false };
+    if (existing !== null && wanted.name !== null)
+      return { run: await sameRun(parts, existing, spec, inputsHash), created: false };
   }
   throw new GodwitError("unavailable", "No free name for the run was found; try again.");
 }
@@ -61,7 +68,10 @@ function specOf({ manifest, task }: NewRun): TaskSpec {
   const spec = manifest.tasks.find(({ name }) => name === task);
   if (spec !== undefined) return spec;
   const names = manifest.tasks.map(({ name }) => name);
-  throw new GodwitError("not_found", `There is no task "${task}" in ${manifest.entry}.${didYouMean(task, names)} It has: ${names.join(", ") || "no tasks"}.`);
+  throw new GodwitError(
+    "not_found",
+    `There is no task "${task}" in ${manifest.entry}.${didYouMean(task, names)} It has: ${names.join(", ") || "no tasks"}.`,
+  );
 }
 
 /** The same command again is answered with the same run; another command under its name is refused. */
@@ -103,15 +113,22 @@ export async function getRun(parts: Parts, scope: Scope, name: string): Promise<
   const recent = await parts.store.runs({ project: scope.project, domain: scope.domain }, 200);
   throw new GodwitError(
     "not_found",
-    `There is no run "${name}" in ${scope.project}/${scope.domain}.${didYouMean(name, recent.map((each) => each.name))} \`godwit get runs\` lists them.`,
+    `There is no run "${name}" in ${scope.project}/${scope.domain}.${didYouMean(
+      name,
+      recent.map((each) => each.name),
+    )} \`godwit get runs\` lists them.`,
   );
 }
 
-export const withCounts = async (parts: Parts, run: Run): Promise<RunView> => ({ ...run, counts: await parts.store.counts(run.id) });
+export const withCounts = async (parts: Parts, run: Run): Promise<RunView> => ({
+  ...run,
+  counts: await parts.store.counts(run.id),
+});
 
 export async function listRuns(parts: Parts, scope: Scope, listing: RunListing): Promise<Page<RunView>> {
   const limit = Math.min(listing.limit, maxPage);
-  const before = listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly id: number }>(listing.token);
+  const before =
+    listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly id: number }>(listing.token);
   const runs = await parts.store.runs(
     {
       project: scope.project,

@@ -3,8 +3,8 @@
 import { type Action, isTerminal } from "../core/action.ts";
 import type { AttemptRef, CallState } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
+import type { RunUpdate, Scope } from "./answers.ts";
 import { stateOf } from "./calls.ts";
-import type { RunUpdate, Scope } from "./control.ts";
 import type { Parts } from "./parts.ts";
 import { getRun, withCounts } from "./runs.ts";
 
@@ -28,7 +28,12 @@ class Wakeup {
   }
 }
 
-export async function* watchRun(parts: Parts, scope: Scope, name: string, signal: AbortSignal): AsyncIterable<RunUpdate> {
+export async function* watchRun(
+  parts: Parts,
+  scope: Scope,
+  name: string,
+  signal: AbortSignal,
+): AsyncIterable<RunUpdate> {
   const { id } = await getRun(parts, scope, name);
   const wakeup = new Wakeup();
   const stop = parts.store.onChange((runs) => {
@@ -117,7 +122,11 @@ class RunFeed {
   async #readAll(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
-      const page = await this.#parts.store.changedActions({ run: this.#run, afterRevision: this.#afterRevision, limit: pageSize });
+      const page = await this.#parts.store.changedActions({
+        run: this.#run,
+        afterRevision: this.#afterRevision,
+        limit: pageSize,
+      });
       this.#afterRevision = page.at(-1)?.revision ?? this.#afterRevision;
       if (page.length === pageSize) this.#isStale = true;
       this.#hand(page);
@@ -156,7 +165,12 @@ export class CallFeeds {
     return this.#states(caller, follower, ready, signal);
   }
 
-  async *#states(caller: AttemptRef, follower: Follower, ready: Promise<void>, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
+  async *#states(
+    caller: AttemptRef,
+    follower: Follower,
+    ready: Promise<void>,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly CallState[]> {
     await ready;
     try {
       while (!signal.aborted) {

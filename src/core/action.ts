@@ -15,9 +15,10 @@
 //     So the attempt number is the fencing number of the lease.
 // R3  `step` is total: an event that does not fit the phase returns the very same action.
 // R4  `dueAtMs` is always the next moment at which time alone changes the action, or null.
+
+import { backoffMs, maxInterruptions, type RetryPolicy } from "./retry.ts";
 import type { SourceLocation, Timeouts } from "./task.ts";
-import { type RetryPolicy, backoffMs, maxInterruptions } from "./retry.ts";
-import { type Payload, emptyPayload } from "./value.ts";
+import { emptyPayload, type Payload } from "./value.ts";
 
 export type Phase =
   | "queued"
@@ -157,7 +158,18 @@ export type AttemptRecord = AttemptKey & {
 
 export type NewAction = Pick<
   Action,
-  "run" | "name" | "parent" | "depth" | "type" | "label" | "group" | "identity" | "spec" | "inputs" | "inputsHash" | "cacheKey"
+  | "run"
+  | "name"
+  | "parent"
+  | "depth"
+  | "type"
+  | "label"
+  | "group"
+  | "identity"
+  | "spec"
+  | "inputs"
+  | "inputsHash"
+  | "cacheKey"
 >;
 
 /** A call, just made. */
@@ -188,7 +200,12 @@ export function queuedAction(call: NewAction, timeouts: Timeouts, nowMs: number)
 /** A trace that has just ended inside its parent. */
 export function recordedTrace(
   call: NewAction,
-  result: { readonly outputs: Payload | null; readonly error: ActionError | null; readonly startedAtMs: number; readonly endedAtMs: number },
+  result: {
+    readonly outputs: Payload | null;
+    readonly error: ActionError | null;
+    readonly startedAtMs: number;
+    readonly endedAtMs: number;
+  },
 ): Action {
   const queued = queuedAction(call, noTimeouts, result.startedAtMs);
   return {
@@ -247,7 +264,13 @@ function transition(action: Action, policy: Policy, event: ActionEvent, nowMs: n
     case "interrupted":
       if (!isCurrent(action, event.attempt)) return action;
       if (action.interruptions >= maxInterruptions) {
-        return { ...ended(action, "failed", nowMs), error: systemError(errorCodes.crashLoop, `Interrupted ${maxInterruptions} times; something stops Godwit whenever this task runs.`) };
+        return {
+          ...ended(action, "failed", nowMs),
+          error: systemError(
+            errorCodes.crashLoop,
+            `Interrupted ${maxInterruptions} times; something stops Godwit whenever this task runs.`,
+          ),
+        };
       }
       return { ...requeued(action, nowMs), interruptions: action.interruptions + 1 };
     case "timer":
@@ -271,7 +294,12 @@ const ended = (action: Action, phase: Phase, nowMs: number): Action => ({
   endedAtMs: nowMs,
 });
 
-const requeued = (action: Action, readyAtMs: number): Action => ({ ...action, phase: "queued", owner: null, readyAtMs });
+const requeued = (action: Action, readyAtMs: number): Action => ({
+  ...action,
+  phase: "queued",
+  owner: null,
+  readyAtMs,
+});
 
 function afterFailure(action: Action, retries: RetryPolicy, error: ActionError, nowMs: number): Action {
   const spent = error.kind === "user" ? action.userFailures : action.systemFailures;
@@ -290,7 +318,9 @@ function afterTimer(action: Action, policy: Policy, nowMs: number): Action {
   const { attemptMs, deadlineMs, queuedMs } = policy.timeouts;
   if (deadlineMs !== null && nowMs >= action.createdAtMs + deadlineMs) {
     const message =
-      action.type === "condition" ? `No signal came within ${deadlineMs} ms.` : `Its deadline of ${deadlineMs} ms for all attempts together has passed.`;
+      action.type === "condition"
+        ? `No signal came within ${deadlineMs} ms.`
+        : `Its deadline of ${deadlineMs} ms for all attempts together has passed.`;
     return { ...ended(action, "timed_out", nowMs), error: systemError(errorCodes.timedOut, message) };
   }
   if (action.phase === "running") {

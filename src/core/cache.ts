@@ -4,8 +4,8 @@
 //     with, and its inputs by content. What cannot be covered gives no key, and no key means no cache.
 // R2  Keys of one project and domain are never found from another.
 import { canonicalJson, hashParts } from "./hash.ts";
-import { type TaskSpec, interfaceHash } from "./task.ts";
-import { type Literals, hashLiteral } from "./value.ts";
+import { interfaceHash, type TaskSpec } from "./task.ts";
+import { hashLiteral, type Literals, type Payload } from "./value.ts";
 
 /** Hash by input name; ignored inputs are left out. */
 export type InputHashes = { readonly [input: string]: string };
@@ -24,8 +24,7 @@ export type CacheEntry = {
   /** Digest of the TaskSpec that made it. */
   readonly spec: string;
   readonly inputHashes: InputHashes;
-  /** The stored form of a Payload: see store/tables. */
-  readonly outputs: import("./value.ts").Payload;
+  readonly outputs: Payload;
   readonly createdAtMs: number;
 };
 
@@ -35,12 +34,14 @@ export type Reservation = { readonly key: string; readonly run: number; readonly
 export const hashInputs = (inputs: Literals): InputHashes =>
   Object.fromEntries(Object.entries(inputs).map(([name, literal]) => [name, hashLiteral(literal)]));
 
-export const ignoredInputs = (spec: TaskSpec): readonly string[] => (spec.cache.type === "off" ? [] : spec.cache.ignoredInputs);
+export const ignoredInputs = (spec: TaskSpec): readonly string[] =>
+  spec.cache.type === "off" ? [] : spec.cache.ignoredInputs;
 
 /** Why a task has no key, in words, or null if it has one. */
 export function unkeyedReason(spec: TaskSpec): string | null {
   if (spec.cache.type === "off") return "the task is not cached";
-  if (spec.cache.type === "auto" && spec.code.type === "unknown") return `its code cannot be identified: ${spec.code.reason}`;
+  if (spec.cache.type === "auto" && spec.code.type === "unknown")
+    return `its code cannot be identified: ${spec.code.reason}`;
   return null;
 }
 
@@ -52,9 +53,9 @@ export function keyParts(spec: TaskSpec, inputs: InputHashes): KeyParts | null {
     interface: interfaceHash(spec.interface),
     "environment variables": canonicalJson(spec.env),
   };
-  if (spec.cache.type === "version") parts["version"] = spec.cache.version;
+  if (spec.cache.type === "version") parts.version = spec.cache.version;
   if (spec.cache.type === "auto") {
-    if (spec.target.type === "shell") parts["command"] = canonicalJson(spec.target);
+    if (spec.target.type === "shell") parts.command = canonicalJson(spec.target);
     if (spec.code.type === "known") {
       for (const [path, hash] of Object.entries(spec.code.modules)) parts[`code ${path}`] = hash;
       for (const [name, version] of Object.entries(spec.code.packages)) parts[`package ${name}`] = version;
@@ -68,7 +69,11 @@ export function keyParts(spec: TaskSpec, inputs: InputHashes): KeyParts | null {
 }
 
 /** R1, R2. */
-export function cacheKey(scope: { project: string; domain: string }, spec: TaskSpec, inputs: InputHashes): string | null {
+export function cacheKey(
+  scope: { project: string; domain: string },
+  spec: TaskSpec,
+  inputs: InputHashes,
+): string | null {
   const parts = keyParts(spec, inputs);
   return parts === null ? null : hashParts(scope.project, scope.domain, canonicalJson(parts));
 }

@@ -27,8 +27,11 @@ export type Launch = {
 
 /** Attempts are told apart by this: `run/action/attempt`. */
 export type AttemptId = string;
-export const attemptId = (attempt: { readonly run: number; readonly action: string; readonly attempt: number }): AttemptId =>
-  `${attempt.run}/${attempt.action}/${attempt.attempt}`;
+export const attemptId = (attempt: {
+  readonly run: number;
+  readonly action: string;
+  readonly attempt: number;
+}): AttemptId => `${attempt.run}/${attempt.action}/${attempt.attempt}`;
 
 export type Checkpoint = {
   readonly type: "json" | "bytes" | "directory";

@@ -31,7 +31,11 @@ export type Target =
   /** A function of the code bundle, run by a warm worker. */
   | { readonly type: "typescript" }
   /** A command, run by the process executor. See sdk/shell.ts for how inputs and outputs pass. */
-  | { readonly type: "shell"; readonly command: readonly string[] | string; readonly env: { readonly [name: string]: string } };
+  | {
+      readonly type: "shell";
+      readonly command: readonly string[] | string;
+      readonly env: { readonly [name: string]: string };
+    };
 
 /** What a function's code is, for the cache key; or why that could not be found out. */
 export type CodeIdentity =

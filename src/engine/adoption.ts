@@ -1,7 +1,7 @@
 // Taking over a run: whatever an engine that is gone had under way is queued again, at no charge.
 import { GodwitError } from "../core/error.ts";
 import type { Run } from "../core/run.ts";
-import { type EngineParts, batchSize, changesOf, runOf } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { isServedElsewhere } from "./waiters.ts";
 
 /** Makes this engine the run's owner. Refused if another live engine serves it. */
@@ -10,7 +10,10 @@ export async function adopt(parts: EngineParts, id: number): Promise<Run> {
     const run = await runOf(parts, id);
     if (run === null) throw new GodwitError("not_found", `There is no run with the id ${id}.`);
     if (await isServedElsewhere(parts, id)) {
-      throw new GodwitError("already_exists", `The run ${run.name} is being served by another process. \`godwit get run ${run.name}\` shows it.`);
+      throw new GodwitError(
+        "already_exists",
+        `The run ${run.name} is being served by another process. \`godwit get run ${run.name}\` shows it.`,
+      );
     }
     const result = await parts.store.commit([{ type: "updateRun", run: { ...run, owner: parts.id } }]);
     if (result.type !== "committed") continue;
@@ -36,7 +39,10 @@ export async function requeueLeased(parts: EngineParts, run: number, owners: rea
       await Promise.all(
         leased.map(async (action, index) => {
           const policy = policies[index];
-          const changed = policy === undefined ? null : await changesOf(parts, action, policy, { type: "interrupted", attempt: action.attempt });
+          const changed =
+            policy === undefined
+              ? null
+              : await changesOf(parts, action, policy, { type: "interrupted", attempt: action.attempt });
           if (changed !== null) await parts.store.commit(changed.changes);
         }),
       );

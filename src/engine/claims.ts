@@ -12,7 +12,7 @@ import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Change } from "../store/store.ts";
-import { type EngineParts, batchSize, changesOf } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 
 /** True if it changed anything, so that it is worth looking again. */
 export async function claim(parts: EngineParts): Promise<boolean> {
@@ -22,11 +22,15 @@ export async function claim(parts: EngineParts): Promise<boolean> {
   const ready = await parts.store.claimable([...parts.served], parts.nowMs(), Math.min(batchSize, free * 2));
   if (ready.length === 0) return false;
   const specs = await Promise.all(ready.map((action) => parts.documents.taskSpec(action)));
-  const runs = new Map((await parts.store.runsById([...new Set(ready.map(({ run }) => run))])).map((run) => [run.id, run]));
+  const runs = new Map(
+    (await parts.store.runsById([...new Set(ready.map(({ run }) => run))])).map((run) => [run.id, run]),
+  );
   const lookup = await lookUp(parts, ready, runs);
   const room = new Map(parts.executors.map((executor) => [executor, executor.free()]));
   const claimed = await Promise.all(
-    ready.map((action, index) => claimOne(parts, { action, spec: specs[index] ?? null, run: runs.get(action.run) ?? null, lookup, room })),
+    ready.map((action, index) =>
+      claimOne(parts, { action, spec: specs[index] ?? null, run: runs.get(action.run) ?? null, lookup, room }),
+    ),
   );
   const launchable = claimed.flatMap((result) => (result.type === "claimed" ? [result.action] : []));
   await launch(parts, launchable, runs);
@@ -40,9 +44,13 @@ type Lookup = {
 };
 
 async function lookUp(parts: EngineParts, actions: readonly Action[], runs: ReadonlyMap<number, Run>): Promise<Lookup> {
-  const keyed = actions.flatMap(({ cacheKey, run }) => (cacheKey === null ? [] : [{ cacheKey, overwrite: runs.get(run)?.overwriteCache === true }]));
+  const keyed = actions.flatMap(({ cacheKey, run }) =>
+    cacheKey === null ? [] : [{ cacheKey, overwrite: runs.get(run)?.overwriteCache === true }],
+  );
   if (keyed.length === 0) return { entries: new Map(), reservations: new Map() };
-  const found = await parts.store.cacheEntries([...new Set(keyed.flatMap(({ cacheKey, overwrite }) => (overwrite ? [] : [cacheKey])))]);
+  const found = await parts.store.cacheEntries([
+    ...new Set(keyed.flatMap(({ cacheKey, overwrite }) => (overwrite ? [] : [cacheKey]))),
+  ]);
   const whole = await Promise.all(found.map((entry) => hasBytes(entry.outputs, parts.blobs)));
   const reservations = await parts.store.reservations([...new Set(keyed.map(({ cacheKey }) => cacheKey))]);
   return {
@@ -72,7 +80,8 @@ function claimOne(parts: EngineParts, claiming: Claiming): Promise<Claimed> {
     return settle(parts, action, { type: "reused", how: "cache", outputs: entry.outputs, from }, []);
   }
   const holder = key === null ? undefined : lookup.reservations.get(key);
-  if (holder !== undefined && (holder.run !== action.run || holder.action !== action.name)) return settle(parts, action, { type: "waits" }, []);
+  if (holder !== undefined && (holder.run !== action.run || holder.action !== action.name))
+    return settle(parts, action, { type: "waits" }, []);
   const executor = parts.executors.find((each) => each.accepts({ spec }));
   const places = executor === undefined ? 0 : (room.get(executor) ?? 0);
   if (executor === undefined || places <= 0) return Promise.resolve({ type: "skipped" });
@@ -84,7 +93,12 @@ function claimOne(parts: EngineParts, claiming: Claiming): Promise<Claimed> {
   return settle(parts, action, { type: "claimed", owner: parts.id, cacheStatus }, reserve);
 }
 
-async function settle(parts: EngineParts, action: Action, event: Parameters<typeof changesOf>[3], more: readonly Change[]): Promise<Claimed> {
+async function settle(
+  parts: EngineParts,
+  action: Action,
+  event: Parameters<typeof changesOf>[3],
+  more: readonly Change[],
+): Promise<Claimed> {
   const [policy] = await parts.documents.policies([action]);
   const changed = policy === undefined ? null : await changesOf(parts, action, policy, event);
   if (changed === null) return { type: "skipped" };
@@ -95,7 +109,11 @@ async function settle(parts: EngineParts, action: Action, event: Parameters<type
 }
 
 /** R3. Also what makes committed attempts run again that an executor does not know. */
-export async function launch(parts: EngineParts, actions: readonly Action[], runs: ReadonlyMap<number, Run>): Promise<void> {
+export async function launch(
+  parts: EngineParts,
+  actions: readonly Action[],
+  runs: ReadonlyMap<number, Run>,
+): Promise<void> {
   if (actions.length === 0) return;
   const checkpoints = await checkpointsOf(parts, actions, runs);
   const launches = new Map<Executor, Launch[]>();
@@ -131,7 +149,11 @@ const launchOf = (action: Action, run: Run, spec: TaskSpec, checkpoint: Checkpoi
 export const seedOf = (name: string): number => Number.parseInt(sha256Hex(name).slice(0, 8), 16);
 
 /** The last checkpoint of each; of its first attempt in a recovering run, that of the run it recovers. */
-async function checkpointsOf(parts: EngineParts, actions: readonly Action[], runs: ReadonlyMap<number, Run>): Promise<ReadonlyMap<string, Checkpoint>> {
+async function checkpointsOf(
+  parts: EngineParts,
+  actions: readonly Action[],
+  runs: ReadonlyMap<number, Run>,
+): Promise<ReadonlyMap<string, Checkpoint>> {
   const retried = actions.filter(({ attempt }) => attempt > 1);
   const recovering = actions.flatMap((action) => {
     const recovers = runs.get(action.run)?.recovers;
@@ -146,7 +168,8 @@ async function checkpointsOf(parts: EngineParts, actions: readonly Action[], run
     }
   }
   if (retried.length > 0) {
-    for (const { run, name, text } of await parts.store.attachments(retried, "checkpoint")) found.set(`${run}/${name}`, JSON.parse(text) as Checkpoint);
+    for (const { run, name, text } of await parts.store.attachments(retried, "checkpoint"))
+      found.set(`${run}/${name}`, JSON.parse(text) as Checkpoint);
   }
   return found;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { condition, context, environment, map, NonRecoverableError, TaskError, trace } from "../index.ts";
-import { testGodwit, type TestGodwit } from "../testing.ts";
+import { type TestGodwit, testGodwit } from "../testing.ts";
 
 const env = environment({ name: "engine" });
 const counts = new Map<string, number>();
@@ -44,7 +44,12 @@ const slow = env.task({ name: "slow", timeout: "10s", retries: 1 }, () => {
   return new Promise<void>(() => undefined);
 });
 const cached = env.task(
-  { name: "cached", input: z.object({ n: z.int(), note: z.string().optional() }), output: z.int(), cache: { auto: true, ignoreInputs: ["note"] } },
+  {
+    name: "cached",
+    input: z.object({ n: z.int(), note: z.string().optional() }),
+    output: z.int(),
+    cache: { auto: true, ignoreInputs: ["note"] },
+  },
   ({ n }) => {
     count(`cached ${n}`);
     return n + 1;
@@ -83,7 +88,10 @@ describe("engine", () => {
     const run = await godwit.run(sum, { numbers: [1, 2, 3] });
     assert.deepEqual(await run.outputs(), { total: 12 });
     const actions = await run.actions();
-    assert.deepEqual(actions.map(({ phase }) => phase), ["succeeded", "succeeded", "succeeded", "succeeded"]);
+    assert.deepEqual(
+      actions.map(({ phase }) => phase),
+      ["succeeded", "succeeded", "succeeded", "succeeded"],
+    );
   });
 
   test("a user's error is retried within the budget, with time passing between attempts", async () => {
@@ -97,7 +105,11 @@ describe("engine", () => {
 
   test("when the budget is spent the run fails with the class and message of the last error", async () => {
     const run = await godwit.run(flaky, { failures: 3 });
-    await assert.rejects(run.outputs(), (error: unknown) => error instanceof TaskError && error.code === "RangeError" && error.error.message === "failure 3");
+    await assert.rejects(
+      run.outputs(),
+      (error: unknown) =>
+        error instanceof TaskError && error.code === "RangeError" && error.error.message === "failure 3",
+    );
   });
 
   test("NonRecoverableError is not retried", async () => {
@@ -169,11 +181,22 @@ describe("engine", () => {
     });
     const inputs = Array.from({ length: 20 }, (_, n) => ({ n }));
     const all = env.task({ name: "all", output: z.array(z.string()) }, async () =>
-      (await map(odd, inputs, { concurrency: 3, returnErrors: true })).map((result) => (result instanceof TaskError ? result.error.message : String(result))),
+      (await map(odd, inputs, { concurrency: 3, returnErrors: true })).map((result) =>
+        result instanceof TaskError ? result.error.message : String(result),
+      ),
     );
-    const half = env.task({ name: "half", output: z.int() }, async () => (await map(odd, inputs, { minSuccessRatio: 0.5 })).filter((n) => n !== undefined).length);
-    const most60 = env.task({ name: "most60", output: z.int() }, async () => (await map(odd, inputs, { minSuccessRatio: 0.6 })).length);
-    assert.deepEqual(await (await godwit.run(all)).outputs(), inputs.map(({ n }) => (n % 2 === 0 ? `${n} is even` : String(n))));
+    const half = env.task(
+      { name: "half", output: z.int() },
+      async () => (await map(odd, inputs, { minSuccessRatio: 0.5 })).filter((n) => n !== undefined).length,
+    );
+    const most60 = env.task(
+      { name: "most60", output: z.int() },
+      async () => (await map(odd, inputs, { minSuccessRatio: 0.6 })).length,
+    );
+    assert.deepEqual(
+      await (await godwit.run(all)).outputs(),
+      inputs.map(({ n }) => (n % 2 === 0 ? `${n} is even` : String(n))),
+    );
     assert.ok(most <= 3, `${most} in flight`);
     assert.equal(await (await godwit.run(half)).outputs(), 10);
     await assert.rejects((await godwit.run(most60)).outputs(), /is even/);
@@ -181,12 +204,22 @@ describe("engine", () => {
 
   test("aborting a run ends every descendant and tells the running code", async () => {
     let told = 0;
-    const leaf = env.task({ name: "leaf", input: z.object({ n: z.int() }) }, (_, { signal }) => new Promise<void>((resolve) => signal.addEventListener("abort", () => (told++, resolve()))));
+    const leaf = env.task(
+      { name: "leaf", input: z.object({ n: z.int() }) },
+      (_, { signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => {
+            told++;
+            resolve();
+          });
+        }),
+    );
     const parent = env.task({ name: "parent" }, async () => {
       await Promise.all([leaf({ n: 1 }), leaf({ n: 2 }), leaf({ n: 3 })]);
     });
     const run = await godwit.run(parent);
-    while ((await run.actions()).filter(({ phase }) => phase === "running").length < 4) await new Promise((resolve) => setImmediate(resolve));
+    while ((await run.actions()).filter(({ phase }) => phase === "running").length < 4)
+      await new Promise((resolve) => setImmediate(resolve));
     await run.abort("enough");
     await assert.rejects(run.outputs(), /enough/);
     assert.equal(told, 3);
@@ -202,7 +235,8 @@ describe("engine", () => {
       });
     });
     const run = await godwit.run(parent);
-    while ((await run.actions()).filter(({ phase }) => phase === "running").length < 2) await new Promise((resolve) => setImmediate(resolve));
+    while ((await run.actions()).filter(({ phase }) => phase === "running").length < 2)
+      await new Promise((resolve) => setImmediate(resolve));
     await run.abort("enough");
     await assert.rejects(run.outputs(), /enough/);
     while (end === "") await new Promise((resolve) => setImmediate(resolve));
@@ -220,7 +254,10 @@ describe("engine", () => {
     const second = await godwit.run(fragile, undefined, { recover: first.name });
     assert.equal(await second.outputs(), 42);
     assert.equal(counts.get("double 21"), 1);
-    assert.deepEqual((await second.actions()).map(({ phase }) => phase), ["succeeded", "recovered"]);
+    assert.deepEqual(
+      (await second.actions()).map(({ phase }) => phase),
+      ["succeeded", "recovered"],
+    );
   });
 
   test("a checkpoint reaches the next attempt and a recovering run", async () => {
@@ -240,12 +277,18 @@ describe("engine", () => {
     const confused = env.task({ name: "confused" }, async () => {
       await Promise.all([double.override({ name: "same" })({ n: 1 }), double.override({ name: "same" })({ n: 2 })]);
     });
-    await assert.rejects((await godwit.run(confused)).outputs(), /Two different calls in one task have the name "same"/);
+    await assert.rejects(
+      (await godwit.run(confused)).outputs(),
+      /Two different calls in one task have the name "same"/,
+    );
     const fickle = env.task({ name: "fickle", retries: 1 }, async () => {
       await double.override({ name: "step" })({ n: count("fickle") });
       throw new Error("again");
     });
-    await assert.rejects((await godwit.run(fickle)).outputs(), (error: unknown) => error instanceof TaskError && error.code === "NonDeterministic");
+    await assert.rejects(
+      (await godwit.run(fickle)).outputs(),
+      (error: unknown) => error instanceof TaskError && error.code === "NonDeterministic",
+    );
   });
 
   test("a mock stands in for a task, and its output is checked", async () => {

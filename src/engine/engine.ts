@@ -33,7 +33,11 @@ export type EngineOptions = {
 /** While something waits for another process, the longest time without a look. */
 const idleLookMs = 1_000;
 
-type Serving = { readonly resolve: (run: Run) => void; readonly reject: (reason: unknown) => void; readonly promise: Promise<Run> };
+type Serving = {
+  readonly resolve: (run: Run) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly promise: Promise<Run>;
+};
 
 export class Engine {
   readonly #parts: EngineParts;
@@ -165,7 +169,9 @@ export class Engine {
     const running = this.#parts.executors.flatMap((executor) => executor.running());
     if (running.length === 0) return;
     const rows = await this.#parts.store.actions(running.map(({ run, action }) => ({ run, name: action })));
-    const current = new Set(rows.filter(({ phase }) => phase === "running").map(({ run, name, attempt }) => `${run}/${name}/${attempt}`));
+    const current = new Set(
+      rows.filter(({ phase }) => phase === "running").map(({ run, name, attempt }) => `${run}/${name}/${attempt}`),
+    );
     const stale = running.filter(({ run, action, attempt }) => !current.has(`${run}/${action}/${attempt}`));
     stopAttempts(this.#parts, stale, "the action has ended");
   }
@@ -192,7 +198,8 @@ export class Engine {
     const momentMs = await this.#parts.store.nextMomentMs([...this.#serving.keys()], nowMs);
     const lookMs = isWaiting ? nowMs + idleLookMs : Number.POSITIVE_INFINITY;
     const atMs = Math.min(momentMs ?? Number.POSITIVE_INFINITY, lookMs);
-    if (atMs !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.at(Math.max(atMs, nowMs + 1), () => this.wake());
+    if (atMs !== Number.POSITIVE_INFINITY)
+      this.#cancelTimer = this.#clock.at(Math.max(atMs, nowMs + 1), () => this.wake());
   }
 
   /** The database or the disk failed: nobody's run can go on, and each caller is told why. */

@@ -5,15 +5,21 @@ import type { Action, ActionEvent } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Change } from "../store/store.ts";
-import { type EngineParts, batchSize, changesOf, runOf } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
-export type Settled = { readonly progress: boolean; /** To be tried again: the row moved in between. */ readonly again: readonly Outcome[] };
+export type Settled = {
+  readonly progress: boolean /** To be tried again: the row moved in between. */;
+  readonly again: readonly Outcome[];
+};
 
 export async function settleOutcomes(parts: EngineParts, outcomes: readonly Outcome[]): Promise<Settled> {
   if (outcomes.length === 0) return { progress: false, again: [] };
   const actions = new Map(
-    (await parts.store.actions(outcomes.map(({ run, action }) => ({ run, name: action })))).map((action) => [`${action.run}/${action.name}`, action]),
+    (await parts.store.actions(outcomes.map(({ run, action }) => ({ run, name: action })))).map((action) => [
+      `${action.run}/${action.name}`,
+      action,
+    ]),
   );
   const settled = await Promise.all(
     outcomes.map(async (outcome) => {
@@ -30,7 +36,8 @@ async function settleOne(parts: EngineParts, action: Action, outcome: Outcome): 
   const changed = policy === undefined ? null : await changesOf(parts, action, policy, eventOf(outcome));
   if (changed === null) return true;
   const entry = changed.next.phase === "succeeded" ? await entryOf(parts, changed.next) : null;
-  const changes: readonly Change[] = entry === null ? changed.changes : [...changed.changes, { type: "putCacheEntry", entry }];
+  const changes: readonly Change[] =
+    entry === null ? changed.changes : [...changed.changes, { type: "putCacheEntry", entry }];
   const result = await parts.store.commit(changes);
   if (result.type !== "committed") return false;
   if (action.cacheKey !== null) await wakeWaiters(parts, [action.cacheKey]);

@@ -1,10 +1,10 @@
 // What the engine's steps work with. Each step reads committed rows, decides through core, commits,
 // and acts only on what it committed; each may be repeated, and the loop in engine.ts repeats them.
 import type { BlobStore } from "../blob/blob.ts";
-import { type Action, type ActionEvent, type AttemptRecord, attemptRecord, isTerminal, step } from "../core/action.ts";
 import type { Policy } from "../core/action.ts";
+import { type Action, type ActionEvent, type AttemptRecord, attemptRecord, isTerminal, step } from "../core/action.ts";
 import type { AttemptRef } from "../core/messages.ts";
-import { type Run, afterRoot } from "../core/run.ts";
+import { afterRoot, type Run } from "../core/run.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Documents } from "../store/documents.ts";
 import type { Change, Store } from "../store/store.ts";
@@ -23,7 +23,11 @@ export type EngineParts = {
 /** Rows that one step takes at once. */
 export const batchSize = 500;
 
-export const attemptOf = (action: Action): AttemptRef => ({ run: action.run, action: action.name, attempt: action.attempt });
+export const attemptOf = (action: Action): AttemptRef => ({
+  run: action.run,
+  action: action.name,
+  attempt: action.attempt,
+});
 
 /** What one event does to one action: its new state and all that has to be committed with it. Null: nothing. */
 export async function changesOf(

@@ -1,7 +1,7 @@
 // Ends what hangs on an action that has ended: its children, theirs, and so on, a batch at a time.
 // What is left to do is committed, so that a crash in between forgets nothing.
 import type { Action, ActionKey } from "../core/action.ts";
-import { type EngineParts, attemptOf, batchSize, changesOf, stopAttempts } from "./parts.ts";
+import { attemptOf, batchSize, changesOf, type EngineParts, stopAttempts } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
 /** True if there may be more. */

@@ -1,6 +1,6 @@
 // What time alone changes: timeouts, deadlines, conditions that nobody answered.
 import { isTerminal } from "../core/action.ts";
-import { type EngineParts, attemptOf, batchSize, changesOf, stopAttempts } from "./parts.ts";
+import { attemptOf, batchSize, changesOf, type EngineParts, stopAttempts } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
 /** True if there may be more. */
@@ -12,7 +12,8 @@ export async function fireTimers(parts: EngineParts): Promise<boolean> {
       const policy = policies[index];
       const changed = policy === undefined ? null : await changesOf(parts, action, policy, { type: "timer" });
       if (changed === null || (await parts.store.commit(changed.changes)).type !== "committed") return false;
-      if (action.phase === "running") stopAttempts(parts, [attemptOf(action)], changed.next.error?.message ?? "its time is over");
+      if (action.phase === "running")
+        stopAttempts(parts, [attemptOf(action)], changed.next.error?.message ?? "its time is over");
       if (action.cacheKey !== null && isTerminal(changed.next.phase)) await wakeWaiters(parts, [action.cacheKey]);
       return true;
     }),

@@ -2,7 +2,7 @@
 // to be claimed then finds the result, or does the work itself.
 import { type Action, isTerminal } from "../core/action.ts";
 import type { Reservation } from "../core/cache.ts";
-import { type EngineParts, batchSize, changesOf } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 
 /** Wakes all that wait for these keys. */
 export async function wakeWaiters(parts: EngineParts, keys: readonly string[]): Promise<void> {
@@ -45,7 +45,10 @@ async function heldKeys(parts: EngineParts, keys: readonly string[]): Promise<Re
 
 async function checkHolder(parts: EngineParts, reservation: Reservation): Promise<boolean> {
   const [holder] = await parts.store.actions([{ run: reservation.run, name: reservation.action }]);
-  const isWorking = holder !== undefined && !isTerminal(holder.phase) && (parts.served.has(holder.run) || (await isServedElsewhere(parts, holder.run)));
+  const isWorking =
+    holder !== undefined &&
+    !isTerminal(holder.phase) &&
+    (parts.served.has(holder.run) || (await isServedElsewhere(parts, holder.run)));
   if (!isWorking) await parts.store.commit([{ type: "release", reservation }]);
   return isWorking;
 }

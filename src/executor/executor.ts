@@ -1,6 +1,6 @@
 // What makes attempts happen somewhere. Executors are asked, not trusted: everything is said by
 // attempt and may be said again, and what they report is only a claim until it is committed.
-import type { AttemptRef, Launch, Outcome } from "../core/messages.ts";
+import type { AttemptRef, Launch, LogLine, Outcome } from "../core/messages.ts";
 
 export interface Executor {
   /** Which specs it can run. */
@@ -23,7 +23,7 @@ export interface Executor {
 
 /** Where executors put what tasks print. Bounded inside; never throws into the executor. */
 export interface LogSink {
-  append(attempt: AttemptRef, lines: readonly import("../core/messages.ts").LogLine[]): void;
+  append(attempt: AttemptRef, lines: readonly LogLine[]): void;
 }
 
 /** From asking a task to stop to killing its process. */

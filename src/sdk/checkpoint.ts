@@ -85,7 +85,10 @@ export class SessionCheckpoint implements TaskCheckpoint {
   #expect(type: Checkpoint["type"], method: string): void {
     if (this.#last?.type === type) return;
     const saved = { json: "save", bytes: "saveBytes", directory: "saveDir" }[this.#last?.type ?? type];
-    throw new GodwitError("failed_precondition", `checkpoint.${method}() was called, but the last checkpoint was made by checkpoint.${saved}().`);
+    throw new GodwitError(
+      "failed_precondition",
+      `checkpoint.${method}() was called, but the last checkpoint was made by checkpoint.${saved}().`,
+    );
   }
 }
 

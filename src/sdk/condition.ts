@@ -1,12 +1,14 @@
 // Waiting for a signal from outside: a person's decision, another system's answer.
+
+import { fromPayload } from "../blob/payload.ts";
 import { isSuccess } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson, hashParts } from "../core/hash.ts";
 import type { ConditionSpec } from "../core/messages.ts";
 import { checkName } from "../core/names.ts";
+import { type Literal, soleOutput } from "../core/value.ts";
 import { current } from "./current.ts";
 import { TaskError } from "./errors.ts";
-import { fromPayload } from "../blob/payload.ts";
 import { type Duration, durationMs } from "./quantities.ts";
 
 type Values = { readonly boolean: boolean; readonly integer: number; readonly float: number; readonly string: string };
@@ -34,16 +36,20 @@ export async function condition<T extends keyof Values>(options: ConditionOption
   };
   const attempt = current();
   if (attempt === null || attempt.trace !== null) {
-    throw new GodwitError("failed_precondition", `The condition "${options.name}" can only be awaited inside a task of a run, and not inside a trace. In a test, use the engine of "godwit/testing".`);
+    throw new GodwitError(
+      "failed_precondition",
+      `The condition "${options.name}" can only be awaited inside a task of a run, and not inside a trace. In a test, use the engine of "godwit/testing".`,
+    );
   }
   const { session } = attempt;
   const identity = hashParts("condition", canonicalJson({ name: spec.name, type: spec.valueType }));
   const name = session.nextName({ type: "condition", identity, inputsHash: "" });
   const state = await session.call({ type: "condition", name, label: spec.name, identity, condition: spec });
   if (state.phase !== null && isSuccess(state.phase) && state.outputs !== null) {
-    return signalled((await fromPayload(state.outputs, session.blobs))["o0"]) as Values[T];
+    return signalled((await fromPayload(state.outputs, session.blobs))[soleOutput]) as Values[T];
   }
-  if (state.error === null) throw new GodwitError("internal", `The condition "${options.name}" ended as ${state.phase} without an error.`);
+  if (state.error === null)
+    throw new GodwitError("internal", `The condition "${options.name}" ended as ${state.phase} without an error.`);
   throw new TaskError({ task: options.name, action: name, attempt: 0 }, state.error);
 }
 
@@ -51,10 +57,13 @@ const types: readonly ConditionSpec["valueType"][] = ["boolean", "integer", "flo
 
 function checkType(type: ConditionSpec["valueType"], name: string): ConditionSpec["valueType"] {
   if (types.includes(type)) return type;
-  throw new GodwitError("invalid_argument", `condition ${name}: type has to be one of ${types.join(", ")}, not ${JSON.stringify(type)}.`);
+  throw new GodwitError(
+    "invalid_argument",
+    `condition ${name}: type has to be one of ${types.join(", ")}, not ${JSON.stringify(type)}.`,
+  );
 }
 
-function signalled(literal: import("../core/value.ts").Literal | undefined): unknown {
+function signalled(literal: Literal | undefined): unknown {
   switch (literal?.type) {
     case "boolean":
     case "string":

@@ -1,10 +1,9 @@
 // What a task can ask about itself and tell about its progress while it runs.
 import { GodwitError } from "../core/error.ts";
 import type { LogLine } from "../core/messages.ts";
-import { current } from "./current.ts";
 import { LocalCheckpoint, type TaskCheckpoint } from "./checkpoint.ts";
-import { type TaskReport, localReport } from "./report.ts";
 import { formatLine } from "./log-format.ts";
+import { localReport, type TaskReport } from "./report.ts";
 
 export type LogFields = { readonly [name: string]: unknown };
 
@@ -38,18 +37,17 @@ export type Context = {
   readonly report: TaskReport;
 };
 
-/** The context of the running task; outside a run, one that stands for a first attempt and keeps nothing. */
-export function context(): Context {
-  return current()?.context ?? localContext("local");
-}
-
 const levels = ["debug", "info", "warn", "error"] as const;
 
 export function taskLog(write: (line: LogLine) => void, nowMs: () => number): TaskLog {
   const at =
     (level: (typeof levels)[number]) =>
     (message: string, fields: LogFields = {}): void =>
-      write({ atMs: nowMs(), stream: level === "error" || level === "warn" ? "stderr" : "stdout", text: formatLine(level, message, fields) });
+      write({
+        atMs: nowMs(),
+        stream: level === "error" || level === "warn" ? "stderr" : "stdout",
+        text: formatLine(level, message, fields),
+      });
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 

@@ -2,7 +2,7 @@
 // asynchronous flow of the task's function, so that many attempts share a process without mixing.
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AttemptRef } from "../core/messages.ts";
-import type { Context } from "./context.ts";
+import { type Context, localContext } from "./context.ts";
 import type { Session } from "./session.ts";
 
 export type Current = {
@@ -22,4 +22,9 @@ export const runAs = <T>(attempt: Current, body: () => T): T => storage.run(atte
 export function currentAttempt(): AttemptRef | null {
   const launch = current()?.session.launch;
   return launch === undefined ? null : { run: launch.run, action: launch.action, attempt: launch.attempt };
+}
+
+/** The context of the running task; outside a run, one that stands for a first attempt and keeps nothing. */
+export function context(): Context {
+  return current()?.context ?? localContext("local");
 }

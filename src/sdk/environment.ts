@@ -1,12 +1,20 @@
 // Environments: where tasks run, and the one way to define tasks.
-import { checkName } from "../core/names.ts";
+
 import { GodwitError } from "../core/error.ts";
+import { checkName } from "../core/names.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Target } from "../core/task.ts";
-import { type PolicyOptions, type ResourcesOption, defaultResources, noTimeout, overridesOf, resourcesOf } from "./policy.ts";
-import type { Schema } from "./schema.ts";
-import { type Task, type TaskFunction, defineTask } from "./task.ts";
 import type { Context } from "./context.ts";
+import {
+  defaultResources,
+  noTimeout,
+  overridesOf,
+  type PolicyOptions,
+  type ResourcesOption,
+  resourcesOf,
+} from "./policy.ts";
+import type { Schema } from "./schema.ts";
+import { defineTask, type Task, type TaskFunction } from "./task.ts";
 
 export type EnvironmentOptions = {
   /** First part of its tasks' full names. */
@@ -40,7 +48,9 @@ export type Environment = {
     run: TaskFunction<I, O>,
   ): Task<I, O>;
   /** Defines a task that runs a command. */
-  shell<I extends Schema | undefined = undefined, O extends Schema | undefined = undefined>(options: ShellOptions<I, O>): Task<I, O>;
+  shell<I extends Schema | undefined = undefined, O extends Schema | undefined = undefined>(
+    options: ShellOptions<I, O>,
+  ): Task<I, O>;
 };
 
 export function environment(options: EnvironmentOptions): Environment {
@@ -75,19 +85,29 @@ export function environment(options: EnvironmentOptions): Environment {
     name,
     task: (task, run) => {
       if (typeof run !== "function") {
-        throw new GodwitError("invalid_argument", `${name}.${task.name}: env.task(options, function) needs the function.`);
+        throw new GodwitError(
+          "invalid_argument",
+          `${name}.${task.name}: env.task(options, function) needs the function.`,
+        );
       }
       return define(task, { type: "typescript" }, run as (input: unknown, context: Context) => unknown);
     },
     shell: (task) =>
-      define(task, { type: "shell", command: task.command, env: checkEnv(task.env ?? {}, `${name}.${task.name}`) }, null),
+      define(
+        task,
+        { type: "shell", command: task.command, env: checkEnv(task.env ?? {}, `${name}.${task.name}`) },
+        null,
+      ),
   };
 }
 
 function checkEnv(env: { readonly [name: string]: string }, what: string): { readonly [name: string]: string } {
   for (const [name, value] of Object.entries(env)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || typeof value !== "string") {
-      throw new GodwitError("invalid_argument", `${what}: env.${name} has to be a text under a name of letters, digits and "_".`);
+      throw new GodwitError(
+        "invalid_argument",
+        `${what}: env.${name} has to be a text under a name of letters, digits and "_".`,
+      );
     }
   }
   return env;

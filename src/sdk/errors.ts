@@ -39,7 +39,8 @@ export class TaskError extends Error {
 /** Error messages longer than this are cut: rows stay small. */
 const maxMessageLength = 8_000;
 
-const cut = (text: string): string => (text.length <= maxMessageLength ? text : `${text.slice(0, maxMessageLength)} … (cut)`);
+const cut = (text: string): string =>
+  text.length <= maxMessageLength ? text : `${text.slice(0, maxMessageLength)} … (cut)`;
 
 /** What a task's function threw, as a value. */
 export function actionError(thrown: unknown): ActionError {
@@ -55,13 +56,22 @@ export function actionError(thrown: unknown): ActionError {
     };
   }
   if (!(thrown instanceof Error)) {
-    return { code: "Error", message: cut(`The task threw ${describe(thrown)}, which is not an Error.`), kind: "user", recoverable: true, stack: null, location: null, origin: null };
+    return {
+      code: "Error",
+      message: cut(`The task threw ${describe(thrown)}, which is not an Error.`),
+      kind: "user",
+      recoverable: true,
+      stack: null,
+      location: null,
+      origin: null,
+    };
   }
   return {
     code: thrown.name === "Error" ? thrown.constructor.name : thrown.name,
     message: cut(causes(thrown)),
     kind: "user",
-    recoverable: !(thrown instanceof NonRecoverableError) && !(thrown instanceof GodwitError && permanent.includes(thrown.code)),
+    recoverable:
+      !(thrown instanceof NonRecoverableError) && !(thrown instanceof GodwitError && permanent.includes(thrown.code)),
     stack: thrown.stack === undefined ? null : cut(thrown.stack),
     location: locate(thrown),
     origin: null,

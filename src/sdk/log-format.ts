@@ -11,5 +11,10 @@ export function formatLine(level: string, message: string, fields: { readonly [n
 
 function fieldText(value: unknown): string {
   if (typeof value === "string") return plain.test(value) ? value : JSON.stringify(value);
-  return inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 4, maxStringLength: 1_000, maxArrayLength: 20 });
+  return inspect(value, {
+    breakLength: Number.POSITIVE_INFINITY,
+    depth: 4,
+    maxStringLength: 1_000,
+    maxArrayLength: 20,
+  });
 }

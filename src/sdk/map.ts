@@ -1,9 +1,10 @@
 // One task over many inputs.
 import { GodwitError } from "../core/error.ts";
 import { current } from "./current.ts";
-import { TaskError, actionError } from "./errors.ts";
+import type { Definition } from "./definition.ts";
+import { actionError, TaskError } from "./errors.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
-import { type Definition, type Task, callDurably, overridesOn } from "./task.ts";
+import { callDurably, overridesOn, type Task } from "./task.ts";
 
 export type MapOptions = {
   /** Calls in flight at once. Default: all; the engine runs as many as there are places. */
@@ -34,12 +35,19 @@ export function map<I extends Schema | undefined, O extends Schema | undefined>(
   inputs: Inputs<I>,
   options?: MapOptions,
 ): Promise<Output<O>[]>;
-export async function map(task: Task, inputs: Inputs<Schema | undefined>, options: MapOptions = {}): Promise<unknown[]> {
+export async function map(
+  task: Task,
+  inputs: Inputs<Schema | undefined>,
+  options: MapOptions = {},
+): Promise<unknown[]> {
   checkOptions(options);
   const results: unknown[] = [];
   const failures: TaskError[] = [];
   const given = await allOf(inputs);
-  const tolerated = options.returnErrors === true ? given.length : Math.floor(given.length * (1 - (options.minSuccessRatio ?? 1)) + 1e-9);
+  const tolerated =
+    options.returnErrors === true
+      ? given.length
+      : Math.floor(given.length * (1 - (options.minSuccessRatio ?? 1)) + 1e-9);
   const caller = new MapCaller(task);
   let next = 0;
   const work = async (): Promise<void> => {
@@ -88,7 +96,11 @@ class MapCaller {
   call(input: unknown): Promise<unknown> {
     const attempt = current();
     if (attempt === null) return this.#task(input as never);
-    return callDurably(this.#definition, attempt, input, { overrides: overridesOn(this.#task), name: null, group: this.#group });
+    return callDurably(this.#definition, attempt, input, {
+      overrides: overridesOn(this.#task),
+      name: null,
+      group: this.#group,
+    });
   }
 
   async abandon(reason: string): Promise<void> {
@@ -114,6 +126,9 @@ function checkOptions({ concurrency, minSuccessRatio }: MapOptions): void {
     throw new GodwitError("invalid_argument", `map: concurrency has to be a whole number from 1, not ${concurrency}.`);
   }
   if (minSuccessRatio !== undefined && !(minSuccessRatio >= 0 && minSuccessRatio <= 1)) {
-    throw new GodwitError("invalid_argument", `map: minSuccessRatio has to be a number from 0 to 1, not ${minSuccessRatio}.`);
+    throw new GodwitError(
+      "invalid_argument",
+      `map: minSuccessRatio has to be a number from 0 to 1, not ${minSuccessRatio}.`,
+    );
   }
 }

@@ -1,8 +1,8 @@
 // What users write about retries, timeouts, caching and resources, turned into what core understands.
 import { GodwitError } from "../core/error.ts";
-import { type RetryPolicy, defaultBackoff, defaultRetries } from "../core/retry.ts";
+import { defaultBackoff, defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import type { CachePolicy, Overrides, Resources, Timeouts } from "../core/task.ts";
-import { type ByteAmount, type Duration, byteAmount, cpuMillis, durationMs } from "./quantities.ts";
+import { type ByteAmount, byteAmount, cpuMillis, type Duration, durationMs } from "./quantities.ts";
 
 export type ResourcesOption = {
   /** Cores: 2, 0.5 or "500m". Default 1. */
@@ -63,7 +63,8 @@ export function overridesOf(options: PolicyOptions, what: string, base: Resource
 export function resourcesOf(option: ResourcesOption, what: string, base: Resources): Resources {
   return {
     cpuMillis: option.cpu === undefined ? base.cpuMillis : cpuMillis(option.cpu, `${what}: resources.cpu`),
-    memoryBytes: option.memory === undefined ? base.memoryBytes : byteAmount(option.memory, `${what}: resources.memory`),
+    memoryBytes:
+      option.memory === undefined ? base.memoryBytes : byteAmount(option.memory, `${what}: resources.memory`),
   };
 }
 
@@ -72,15 +73,20 @@ function retriesOf(option: RetriesOption, what: string): RetryPolicy {
   const { backoff } = option;
   const factor = backoff?.factor ?? defaultBackoff.factor;
   if (!(factor >= 1 && factor <= 100)) {
-    throw new GodwitError("invalid_argument", `${what}: retries.backoff.factor has to be from 1 to 100, not ${factor}.`);
+    throw new GodwitError(
+      "invalid_argument",
+      `${what}: retries.backoff.factor has to be from 1 to 100, not ${factor}.`,
+    );
   }
   return {
     user: retryCount(option.user ?? 0, `${what}: retries.user`),
     system: retryCount(option.system ?? defaultRetries.system, `${what}: retries.system`),
     backoff: {
-      baseMs: backoff?.base === undefined ? defaultBackoff.baseMs : durationMs(backoff.base, `${what}: retries.backoff.base`),
+      baseMs:
+        backoff?.base === undefined ? defaultBackoff.baseMs : durationMs(backoff.base, `${what}: retries.backoff.base`),
       factor,
-      capMs: backoff?.cap === undefined ? defaultBackoff.capMs : durationMs(backoff.cap, `${what}: retries.backoff.cap`),
+      capMs:
+        backoff?.cap === undefined ? defaultBackoff.capMs : durationMs(backoff.cap, `${what}: retries.backoff.cap`),
     },
   };
 }
@@ -106,7 +112,10 @@ function cacheOf(option: CacheOption, what: string): CachePolicy {
   const ignoredInputs = [...(option.ignoreInputs ?? [])].sort();
   if ("auto" in option) return { type: "auto", ignoredInputs };
   if (typeof option.version !== "string" || option.version === "") {
-    throw new GodwitError("invalid_argument", `${what}: cache.version has to be a text such as "v1". For "whenever the code changes" write cache: "auto".`);
+    throw new GodwitError(
+      "invalid_argument",
+      `${what}: cache.version has to be a text such as "v1". For "whenever the code changes" write cache: "auto".`,
+    );
   }
   return { type: "version", version: option.version, ignoredInputs };
 }

@@ -1,6 +1,6 @@
 // Tasks become known by being defined. While a code bundle loads, each definition is noted for it.
 import { GodwitError } from "../core/error.ts";
-import type { Definition } from "./task.ts";
+import type { Definition } from "./definition.ts";
 
 /** Tasks by full name. */
 export type Tasks = ReadonlyMap<string, Definition>;

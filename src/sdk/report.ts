@@ -29,7 +29,10 @@ export class SessionReport implements TaskReport {
 
   replace(html: string): void {
     if (html.length > maxReportLength) {
-      throw new GodwitError("resource_exhausted", `The report is longer than ${maxReportLength} characters. Save large data as a file and link to it.`);
+      throw new GodwitError(
+        "resource_exhausted",
+        `The report is longer than ${maxReportLength} characters. Save large data as a file and link to it.`,
+      );
     }
     this.#html = html;
   }
@@ -37,13 +40,19 @@ export class SessionReport implements TaskReport {
   async flush(): Promise<void> {
     if (this.#html === this.#flushed) return;
     const html = this.#html;
-    const { digest } = await this.#session.blobs.put(new TextEncoder().encode(page(this.#session.launch.spec.name, html)));
+    const { digest } = await this.#session.blobs.put(
+      new TextEncoder().encode(page(this.#session.launch.spec.name, html)),
+    );
     await this.#session.attach({ type: "report", digest });
     this.#flushed = html;
   }
 }
 
-export const localReport = (): TaskReport => ({ append: () => undefined, replace: () => undefined, flush: () => Promise.resolve() });
+export const localReport = (): TaskReport => ({
+  append: () => undefined,
+  replace: () => undefined,
+  flush: () => Promise.resolve(),
+});
 
 /** What the task wrote as a page of its own, unless it wrote a whole page. */
 function page(title: string, html: string): string {

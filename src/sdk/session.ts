@@ -4,12 +4,20 @@
 // R2  A call settles once: by the answer to its request if it had ended before, else by `follow`.
 // R3  While at least one call is pending the attempt counts as waiting, and holds no place.
 // R4  When the attempt is stopped its calls reject, so that a task that only waits comes to its end.
+
+import type { BlobStore } from "../blob/blob.ts";
 import type { ActionError } from "../core/action.ts";
 import { isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
-import { type AttemptRef, type Call, type CallState, type Launch, type TaskCalls, maxCallsPerRequest } from "../core/messages.ts";
-import { type CallIdentity, actionName } from "../core/names.ts";
-import type { BlobStore } from "../blob/blob.ts";
+import {
+  type AttemptRef,
+  type Call,
+  type CallState,
+  type Launch,
+  maxCallsPerRequest,
+  type TaskCalls,
+} from "../core/messages.ts";
+import { actionName, type CallIdentity } from "../core/names.ts";
 
 /** A call that Godwit refused: a mistake in the calling code. */
 export class CallRefused extends Error {
@@ -124,15 +132,25 @@ export class Session {
 
   #stopped(): GodwitError {
     const { reason } = this.signal;
-    return new GodwitError("aborted", `The task was stopped: ${reason instanceof Error ? reason.message : String(reason)}`);
+    return new GodwitError(
+      "aborted",
+      `The task was stopped: ${reason instanceof Error ? reason.message : String(reason)}`,
+    );
   }
 
   #joined(earlier: Pending, call: Call): Promise<CallState> {
-    if (call.type === earlier.call.type && call.identity === earlier.call.identity && inputsOf(call) === inputsOf(earlier.call)) {
+    if (
+      call.type === earlier.call.type &&
+      call.identity === earlier.call.identity &&
+      inputsOf(call) === inputsOf(earlier.call)
+    ) {
       return earlier.promise;
     }
     return Promise.reject(
-      new GodwitError("already_exists", `Two different calls in one task have the name "${call.name}". Give each a name of its own.`),
+      new GodwitError(
+        "already_exists",
+        `Two different calls in one task have the name "${call.name}". Give each a name of its own.`,
+      ),
     );
   }
 

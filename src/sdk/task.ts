@@ -1,20 +1,22 @@
 // Tasks as users define and call them. A call inside a run becomes a durable action; the same call
 // outside a run checks the inputs and runs the function.
+
+import { fromPayload, toPayload } from "../blob/payload.ts";
 import { isSuccess } from "../core/action.ts";
 import { hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
 import type { Call, CallState } from "../core/messages.ts";
 import { checkName, taskIdentity } from "../core/names.ts";
-import { type Overrides, type Target, type TaskSpec, interfaceHash, withOverrides } from "../core/task.ts";
-import { type Literals, hashLiterals } from "../core/value.ts";
-import { type CallSite, userCallSites } from "./call-sites.ts";
-import { type Codec, inputCodec, outputCodec } from "./codec.ts";
+import { interfaceHash, type Overrides, type Target, type TaskSpec, withOverrides } from "../core/task.ts";
+import { hashLiterals, type Literals } from "../core/value.ts";
+import { userCallSites } from "./call-sites.ts";
+import { inputCodec, outputCodec } from "./codec.ts";
 import type { Context } from "./context.ts";
 import { localContext } from "./context.ts";
 import { type Current, current } from "./current.ts";
+import type { Definition } from "./definition.ts";
 import { TaskError } from "./errors.ts";
-import { toPayload, fromPayload } from "../blob/payload.ts";
-import { type PolicyOptions, overridesOf } from "./policy.ts";
+import { overridesOf, type PolicyOptions } from "./policy.ts";
 import { register } from "./registry.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
 import { CallRefused } from "./session.ts";
@@ -34,7 +36,10 @@ export type TaskFunction<I extends Schema | undefined, O extends Schema | undefi
   context: Context,
 ) => Returned<O> | Promise<Returned<O>>;
 
-export interface Task<I extends Schema | undefined = Schema | undefined, O extends Schema | undefined = Schema | undefined> {
+export interface Task<
+  I extends Schema | undefined = Schema | undefined,
+  O extends Schema | undefined = Schema | undefined,
+> {
   /** Inside a run: a durable call, which rejects with `TaskError`. Outside: checks the inputs and runs the function. */
   (...input: Arguments<I>): Promise<Result<O>>;
   /** The same task with other settings for the calls made through what this returns. */
@@ -44,18 +49,6 @@ export interface Task<I extends Schema | undefined = Schema | undefined, O exten
   /** For Godwit's own parts. */
   readonly definition: Definition;
 }
-
-/** A task as Godwit's own parts see it. */
-export type Definition = {
-  readonly fullName: string;
-  readonly input: Codec;
-  readonly output: Codec;
-  /** What runs when the task is called outside a run, and in a worker. Null: only an executor can run it. */
-  readonly run: ((input: unknown, context: Context) => unknown) | null;
-  /** Where it was defined: what its code reaches is found from there. */
-  readonly callSites: readonly CallSite[];
-  readonly spec: () => TaskSpec;
-};
 
 export type DefinitionOptions = {
   readonly environment: string;
@@ -69,7 +62,9 @@ export type DefinitionOptions = {
   readonly run: ((input: unknown, context: Context) => unknown) | null;
 };
 
-export function defineTask<I extends Schema | undefined, O extends Schema | undefined>(options: DefinitionOptions): Task<I, O> {
+export function defineTask<I extends Schema | undefined, O extends Schema | undefined>(
+  options: DefinitionOptions,
+): Task<I, O> {
   const fullName = `${options.environment}.${checkName("task", options.name)}`;
   const input = inputCodec(options.input ?? null, fullName);
   const output = outputCodec(options.output ?? null, fullName);
@@ -101,7 +96,10 @@ export function defineTask<I extends Schema | undefined, O extends Schema | unde
   return callable<I, O>(definition, {});
 }
 
-function callable<I extends Schema | undefined, O extends Schema | undefined>(definition: Definition, options: CallOptions): Task<I, O> {
+function callable<I extends Schema | undefined, O extends Schema | undefined>(
+  definition: Definition,
+  options: CallOptions,
+): Task<I, O> {
   const overrides = overridesOf(options, definition.fullName);
   if (options.name !== undefined) checkName("action", options.name);
   const call = (input?: unknown): Promise<unknown> => {
@@ -134,10 +132,19 @@ async function callPlainly(definition: Definition, input: unknown): Promise<unkn
   return validOutput(definition, output);
 }
 
-export type DurableCall = { readonly overrides: Overrides; readonly name: string | null; readonly group: string | null };
+export type DurableCall = {
+  readonly overrides: Overrides;
+  readonly name: string | null;
+  readonly group: string | null;
+};
 
 /** Encodes, calls, and decodes what came of it. */
-export async function callDurably(definition: Definition, attempt: Current, input: unknown, options: DurableCall): Promise<unknown> {
+export async function callDurably(
+  definition: Definition,
+  attempt: Current,
+  input: unknown,
+  options: DurableCall,
+): Promise<unknown> {
   const { session } = attempt;
   if (attempt.trace !== null) {
     throw new GodwitError(
@@ -148,13 +155,19 @@ export async function callDurably(definition: Definition, attempt: Current, inpu
   await validInput(definition, input);
   const literals = await definition.input.encode(input ?? {}, session.blobs);
   const state = await session.call(await taskCall(definition, attempt, literals, options)).catch((error: unknown) => {
-    if (error instanceof CallRefused) throw new TaskError({ task: definition.fullName, action: options.name ?? "", attempt: 0 }, error.error);
+    if (error instanceof CallRefused)
+      throw new TaskError({ task: definition.fullName, action: options.name ?? "", attempt: 0 }, error.error);
     throw error;
   });
   return outputOf(definition, attempt, state);
 }
 
-async function taskCall(definition: Definition, attempt: Current, literals: Literals, options: DurableCall): Promise<Call> {
+async function taskCall(
+  definition: Definition,
+  attempt: Current,
+  literals: Literals,
+  options: DurableCall,
+): Promise<Call> {
   const { session } = attempt;
   const identity = taskIdentity(definition.fullName, identityHash(definition));
   const inputsHash = hashLiterals(literals);
@@ -189,7 +202,8 @@ async function outputOf(definition: Definition, attempt: Current, state: CallSta
     return definition.output.decode(await fromPayload(state.outputs, attempt.session.blobs), attempt.session.blobs);
   }
   const call = { task: definition.fullName, action: state.name, attempt: state.attempt };
-  if (state.error === null) throw new GodwitError("internal", `${definition.fullName} ended as ${state.phase} without an error.`);
+  if (state.error === null)
+    throw new GodwitError("internal", `${definition.fullName} ended as ${state.phase} without an error.`);
   throw new TaskError(call, state.error);
 }
 
@@ -206,5 +220,9 @@ export async function validOutput(definition: Definition, output: unknown): Prom
 }
 
 /** `penguins.train: input depth: expected int, received string`, an issue a line. */
-export const issueText = (task: string, side: "input" | "output", issues: readonly { readonly path: string; readonly message: string }[]): string =>
+export const issueText = (
+  task: string,
+  side: "input" | "output",
+  issues: readonly { readonly path: string; readonly message: string }[],
+): string =>
   issues.map(({ path, message }) => `${task}: ${side}${path === "" ? "" : ` ${path}`}: ${message}`).join("\n");

@@ -1,13 +1,14 @@
 // A durable step inside a task: its value is recorded, and a later attempt takes it from there.
-import { isSuccess } from "../core/action.ts";
+
+import { fromPayload, toPayload } from "../blob/payload.ts";
 import type { ActionError } from "../core/action.ts";
+import { isSuccess } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
+import { hashParts } from "../core/hash.ts";
 import type { Call, TraceResult } from "../core/messages.ts";
 import { checkName } from "../core/names.ts";
-import { hashParts } from "../core/hash.ts";
 import { type Current, current, runAs } from "./current.ts";
-import { TaskError, actionError } from "./errors.ts";
-import { fromPayload, toPayload } from "../blob/payload.ts";
+import { actionError, TaskError } from "./errors.ts";
 import { decodeUntyped, encodeUntyped } from "./untyped.ts";
 
 /**
@@ -21,14 +22,21 @@ export async function trace<T>(name: string, step: () => T | Promise<T>): Promis
   const attempt = current();
   if (attempt === null) return step();
   if (attempt.trace !== null) {
-    throw new GodwitError("failed_precondition", `The trace "${name}" is inside the trace "${attempt.trace}". A trace is one step: put them one after the other.`);
+    throw new GodwitError(
+      "failed_precondition",
+      `The trace "${name}" is inside the trace "${attempt.trace}". A trace is one step: put them one after the other.`,
+    );
   }
   const call = traceCall(attempt, name);
   const recorded = await attempt.session.trace(call);
   if (recorded.phase !== null && isSuccess(recorded.phase) && recorded.outputs !== null) {
-    return (await decodeUntyped(await fromPayload(recorded.outputs, attempt.session.blobs), attempt.session.blobs)) as T;
+    return (await decodeUntyped(
+      await fromPayload(recorded.outputs, attempt.session.blobs),
+      attempt.session.blobs,
+    )) as T;
   }
-  if (recorded.error !== null && !recorded.error.recoverable) throw new TaskError({ task: name, action: call.name, attempt: 1 }, recorded.error);
+  if (recorded.error !== null && !recorded.error.recoverable)
+    throw new TaskError({ task: name, action: call.name, attempt: 1 }, recorded.error);
   return runStep(attempt, name, call, step);
 }
 
@@ -36,7 +44,14 @@ type TraceCall = Extract<Call, { readonly type: "trace" }>;
 
 function traceCall({ session }: Current, name: string): TraceCall {
   const identity = hashParts("trace", name);
-  return { type: "trace", name: session.nextName({ type: "trace", identity, inputsHash: "" }), label: name, identity, inputsHash: "", result: null };
+  return {
+    type: "trace",
+    name: session.nextName({ type: "trace", identity, inputsHash: "" }),
+    label: name,
+    identity,
+    inputsHash: "",
+    result: null,
+  };
 }
 
 async function runStep<T>(attempt: Current, name: string, call: TraceCall, step: () => T | Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
 // Specs and manifests over any store: read once, kept in memory within bounds.
 import type { Action, Policy } from "../core/action.ts";
 import { noTimeouts } from "../core/action.ts";
-import { GodwitError, assert } from "../core/error.ts";
+import { assert, GodwitError } from "../core/error.ts";
 import type { ConditionSpec } from "../core/messages.ts";
 import { defaultRetries } from "../core/retry.ts";
-import { type Manifest, type TaskSpec, specDigest } from "../core/task.ts";
+import { type Manifest, specDigest, type TaskSpec } from "../core/task.ts";
 import type { Store } from "./store.ts";
 
 /** Specs of a bundle by full task name, with their digests. */
@@ -43,11 +43,14 @@ export class Documents {
   async specs(digests: readonly string[]): Promise<ReadonlyMap<string, TaskSpec | ConditionSpec>> {
     const missing = [...new Set(digests)].filter((digest) => !this.#specs.has(digest));
     const read = missing.length === 0 ? new Map<string, string>() : await this.#store.documents(missing);
-    for (const [digest, text] of read) keep(this.#specs, digest, JSON.parse(text) as TaskSpec | ConditionSpec, maxSpecs);
-    return new Map(digests.flatMap((digest) => {
-      const spec = this.#specs.get(digest);
-      return spec === undefined ? [] : [[digest, spec] as const];
-    }));
+    for (const [digest, text] of read)
+      keep(this.#specs, digest, JSON.parse(text) as TaskSpec | ConditionSpec, maxSpecs);
+    return new Map(
+      digests.flatMap((digest) => {
+        const spec = this.#specs.get(digest);
+        return spec === undefined ? [] : [[digest, spec] as const];
+      }),
+    );
   }
 
   /** Of a task; null for traces and conditions. */
@@ -67,14 +70,16 @@ export class Documents {
   async #readManifest(bundle: string): Promise<KnownManifest> {
     const key = manifestKey(bundle);
     const text = (await this.#store.documents([key])).get(key);
-    if (text === undefined) throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
+    if (text === undefined)
+      throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
     const manifest = JSON.parse(text) as Manifest;
     return { manifest, tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec) }])) };
   }
 }
 
 function policyOf(document: TaskSpec | ConditionSpec | undefined): Policy {
-  if (document !== undefined && "retries" in document) return { retries: document.retries, timeouts: document.timeouts };
+  if (document !== undefined && "retries" in document)
+    return { retries: document.retries, timeouts: document.timeouts };
   const deadlineMs = document !== undefined && "timeoutMs" in document ? document.timeoutMs : null;
   return { retries: defaultRetries, timeouts: { ...noTimeouts, deadlineMs } };
 }

@@ -8,21 +8,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromPayload } from "../blob/payload.ts";
+import { type Control, openControl, type Scope } from "../control/control.ts";
 import { type Action, isSuccess, isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import type { LogLine } from "../core/messages.ts";
 import { rootName } from "../core/names.ts";
 import type { Manifest } from "../core/task.ts";
-import { type Control, type Scope, openControl } from "../control/control.ts";
 import { Engine } from "../engine/engine.ts";
 import { processExecutor } from "../executor/process.ts";
 import { describeParquet } from "../idl/idl.ts";
 import type { Context } from "../sdk/context.ts";
+import type { Definition } from "../sdk/definition.ts";
 import { TaskError } from "../sdk/errors.ts";
 import type { Duration } from "../sdk/quantities.ts";
 import { type Tasks, unbundledTasks } from "../sdk/registry.ts";
 import type { InferInput, InferOutput, Schema } from "../sdk/schema.ts";
-import type { Definition, Task } from "../sdk/task.ts";
+import type { Task } from "../sdk/task.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { FakeClock } from "./clock.ts";
@@ -54,7 +55,9 @@ export type TestGodwit = {
   /** Starts a run. `recover`: reuse what succeeded in that run. */
   run<I extends Schema | undefined, O extends Schema | undefined>(
     task: Task<I, O>,
-    ...args: I extends Schema ? [input: InferInput<I>, options?: StartOptions] : [input?: undefined, options?: StartOptions]
+    ...args: I extends Schema
+      ? [input: InferInput<I>, options?: StartOptions]
+      : [input?: undefined, options?: StartOptions]
   ): Promise<TestRun<O extends Schema ? InferOutput<O> : undefined>>;
   /** From now on, calls of the task run this instead. Inputs and outputs are still checked. */
   mock<I extends Schema | undefined, O extends Schema | undefined>(
@@ -88,7 +91,14 @@ export async function testGodwit(options: TestGodwitOptions = {}): Promise<TestG
   const mocks = new Map<string, Definition["run"]>();
   const tasks = (): Tasks => mocked(unbundledTasks(), mocks);
   let engine: Engine | null = null;
-  const control = openControl({ store, blobs, logs, nowMs: () => clock.nowMs(), randomBytes, onAbort: () => engine?.reconcile() });
+  const control = openControl({
+    store,
+    blobs,
+    logs,
+    nowMs: () => clock.nowMs(),
+    randomBytes,
+    onAbort: () => engine?.reconcile(),
+  });
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks });
   const shell = processExecutor({ blobs, logs, slots: 4, tmpDir, describeTable: describeParquet });
@@ -128,14 +138,22 @@ type Parts = {
 };
 
 function mocked(tasks: Tasks, mocks: ReadonlyMap<string, Definition["run"]>): Tasks {
-  return new Map([...tasks].map(([name, definition]) => [name, mocks.has(name) ? { ...definition, run: mocks.get(name) ?? null } : definition]));
+  return new Map(
+    [...tasks].map(([name, definition]) => [
+      name,
+      mocks.has(name) ? { ...definition, run: mocks.get(name) ?? null } : definition,
+    ]),
+  );
 }
 
 /** The code in a test's process does not change under it, so cached tasks have a key. */
 const manifest = (): Manifest => ({
   bundle: "test",
   entry: "test",
-  tasks: [...unbundledTasks().values()].map((definition) => ({ ...definition.spec(), code: { type: "known", modules: {}, packages: {} } })),
+  tasks: [...unbundledTasks().values()].map((definition) => ({
+    ...definition.spec(),
+    code: { type: "known", modules: {}, packages: {} },
+  })),
 });
 
 async function startRun(parts: Parts, task: Task, input: unknown, start: StartOptions): Promise<TestRun<unknown>> {
@@ -152,19 +170,25 @@ async function startRun(parts: Parts, task: Task, input: unknown, start: StartOp
   });
   const served = parts.engine.serve(run.id);
   served.catch(() => undefined);
-  const actions = async (): Promise<readonly Action[]> => (await control.listActions(scope, run.name, { limit: 1_000, token: null })).items;
+  const actions = async (): Promise<readonly Action[]> =>
+    (await control.listActions(scope, run.name, { limit: 1_000, token: null })).items;
   return {
     name: run.name,
     actions,
     outputs: async () => {
       await ended(parts, run.name, served);
       const [root] = await parts.store.actions([{ run: run.id, name: rootName }]);
-      if (root?.outputs != null && isSuccess(root.phase)) return task.definition.output.decode(await fromPayload(root.outputs, blobs), blobs);
+      if (root?.outputs != null && isSuccess(root.phase))
+        return task.definition.output.decode(await fromPayload(root.outputs, blobs), blobs);
       if (root?.error == null) throw new GodwitError("internal", `The run ${run.name} ended without an error.`);
       throw new TaskError({ task: task.fullName, action: rootName, attempt: root.attempt }, root.error);
     },
     waitsFor: (condition) =>
-      until(parts, run.id, async () => (await actions()).some(({ type, label, phase }) => type === "condition" && label === condition && phase === "paused")),
+      until(parts, run.id, async () =>
+        (await actions()).some(
+          ({ type, label, phase }) => type === "condition" && label === condition && phase === "paused",
+        ),
+      ),
     signal: async (condition, value) => {
       await control.signal(scope, run.name, condition, value);
     },
@@ -190,7 +214,10 @@ async function ended(parts: Parts, name: string, served: Promise<unknown>): Prom
     if (!parts.isIdle()) await oneTurn();
     else if (alarmMs !== null) parts.clock.advanceTo(alarmMs);
     else if ((run.counts.paused ?? 0) > 0) {
-      throw new GodwitError("failed_precondition", `The run ${name} waits for a signal, which nobody will send while its outputs are awaited. Signal it first.`);
+      throw new GodwitError(
+        "failed_precondition",
+        `The run ${name} waits for a signal, which nobody will send while its outputs are awaited. Signal it first.`,
+      );
     } else await oneTurn();
   }
   await served;
@@ -199,7 +226,8 @@ async function ended(parts: Parts, name: string, served: Promise<unknown>): Prom
 async function until(parts: Parts, run: number, holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) {
     const [row] = await parts.store.runsById([run]);
-    if (row !== undefined && isTerminal(row.phase)) throw new GodwitError("failed_precondition", `The run ${row.name} ended as ${row.phase} before that.`);
+    if (row !== undefined && isTerminal(row.phase))
+      throw new GodwitError("failed_precondition", `The run ${row.name} ended as ${row.phase} before that.`);
     await oneTurn();
   }
 }

@@ -1,6 +1,14 @@
 // Runs attempts of TypeScript tasks in this very process: for tests, where tasks may be mocked.
 import type { BlobStore } from "../blob/blob.ts";
-import { type AttemptId, type AttemptRef, type Launch, type LogLine, type Outcome, type TaskCalls, attemptId } from "../core/messages.ts";
+import {
+  type AttemptId,
+  type AttemptRef,
+  attemptId,
+  type Launch,
+  type LogLine,
+  type Outcome,
+  type TaskCalls,
+} from "../core/messages.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor, LogSink } from "../executor/executor.ts";
 import { actionError } from "../sdk/errors.ts";
@@ -90,7 +98,14 @@ export class LocalExecutor implements Executor {
       },
     };
     runAttempt(launch, host, running.stopping.signal)
-      .catch((thrown: unknown): Outcome => ({ run: launch.run, action: launch.action, attempt: launch.attempt, result: { type: "failed", error: actionError(thrown) } }))
+      .catch(
+        (thrown: unknown): Outcome => ({
+          run: launch.run,
+          action: launch.action,
+          attempt: launch.attempt,
+          result: { type: "failed", error: actionError(thrown) },
+        }),
+      )
       .then((outcome) => {
         if (this.#running.get(id) !== running) return;
         this.#running.delete(id);

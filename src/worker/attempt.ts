@@ -1,19 +1,20 @@
 // Runs one attempt of a TypeScript task: decode, check, run the function, check, encode. What goes
 // wrong in the user's code or values is an outcome; what goes wrong around it is thrown.
 import type { BlobStore } from "../blob/blob.ts";
+import { fromPayload, toPayload } from "../blob/payload.ts";
 import { type ActionError, errorCodes } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
 import type { Launch, LogLine, Outcome, TaskCalls } from "../core/messages.ts";
-import { type Context, checkFraction, randomFrom, taskLog } from "../sdk/context.ts";
 import { SessionCheckpoint } from "../sdk/checkpoint.ts";
+import { type Context, checkFraction, randomFrom, taskLog } from "../sdk/context.ts";
 import { runAs } from "../sdk/current.ts";
+import type { Definition } from "../sdk/definition.ts";
 import { actionError, permanentError } from "../sdk/errors.ts";
-import { fromPayload, toPayload } from "../blob/payload.ts";
 import { progressReporter } from "../sdk/progress.ts";
 import type { Tasks } from "../sdk/registry.ts";
 import { SessionReport } from "../sdk/report.ts";
 import { CallRefused, Session } from "../sdk/session.ts";
-import { type Definition, issueText, validInput, validOutput } from "../sdk/task.ts";
+import { issueText, validInput, validOutput } from "../sdk/task.ts";
 
 export type AttemptHost = {
   readonly calls: TaskCalls;
@@ -28,7 +29,12 @@ export type AttemptHost = {
 type Result = Outcome["result"];
 
 export async function runAttempt(launch: Launch, host: AttemptHost, signal: AbortSignal): Promise<Outcome> {
-  const outcome = (result: Result): Outcome => ({ run: launch.run, action: launch.action, attempt: launch.attempt, result });
+  const outcome = (result: Result): Outcome => ({
+    run: launch.run,
+    action: launch.action,
+    attempt: launch.attempt,
+    result,
+  });
   let definition: Definition | undefined;
   try {
     definition = (await host.load(launch.bundle, launch.projectDir)).get(launch.spec.name);
@@ -36,9 +42,22 @@ export async function runAttempt(launch: Launch, host: AttemptHost, signal: Abor
     return outcome(failed({ ...actionError(error), code: errorCodes.codeUnloadable, recoverable: false }));
   }
   if (definition?.run == null) {
-    return outcome(failed(permanentError("codeUnloadable", `The code bundle of this run has no task "${launch.spec.name}" that a worker can run.`)));
+    return outcome(
+      failed(
+        permanentError(
+          "codeUnloadable",
+          `The code bundle of this run has no task "${launch.spec.name}" that a worker can run.`,
+        ),
+      ),
+    );
   }
-  const session = new Session({ launch, calls: host.calls, blobs: host.blobs, signal, onWaiting: (isWaiting) => host.onWaiting(isWaiting) });
+  const session = new Session({
+    launch,
+    calls: host.calls,
+    blobs: host.blobs,
+    signal,
+    onWaiting: (isWaiting) => host.onWaiting(isWaiting),
+  });
   try {
     return outcome(await runFunction(definition, session, host));
   } finally {
@@ -89,7 +108,10 @@ type AttemptContext = Context & { settle(): Promise<void> };
 
 function contextOf(session: Session, host: AttemptHost): AttemptContext {
   const { launch } = session;
-  const log = taskLog((line) => host.log(line), () => host.nowMs());
+  const log = taskLog(
+    (line) => host.log(line),
+    () => host.nowMs(),
+  );
   const progress = progressReporter(session, log);
   return {
     run: { name: launch.runName, project: launch.project, domain: launch.domain },
@@ -124,7 +146,11 @@ function warnOfPending(session: Session, context: Context): void {
 const callCount = (count: number): string => (count === 1 ? "1 call" : `${count} calls`);
 
 /** Whether inputs fit the task's own schema, as lines for people; empty if they do. */
-export async function checkInputs(definition: Definition, inputs: Launch["inputs"], blobs: BlobStore): Promise<readonly string[]> {
+export async function checkInputs(
+  definition: Definition,
+  inputs: Launch["inputs"],
+  blobs: BlobStore,
+): Promise<readonly string[]> {
   const value = await definition.input.decode(await fromPayload(inputs, blobs), blobs);
   const checked = await definition.input.validate(value);
   return checked.type === "valid" ? [] : issueText(definition.fullName, "input", checked.issues).split("\n");

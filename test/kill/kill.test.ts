@@ -21,7 +21,14 @@ before(async () => {
   project = makeProject();
   project.copy("crash.ts");
   const started = performance.now();
-  const { code, stdout, stderr } = await project.run(["run", "crash.ts", "main", "--json", "--data-dir", "undisturbed"]);
+  const { code, stdout, stderr } = await project.run([
+    "run",
+    "crash.ts",
+    "main",
+    "--json",
+    "--data-dir",
+    "undisturbed",
+  ]);
   assert.equal(code, 0, stderr);
   undisturbedMs = performance.now() - started;
   expected = JSON.parse(stdout).outputs;
@@ -49,7 +56,10 @@ for (let trial = 0; trial < trials; trial++) {
         kills++;
         // A run that was killed before it was acknowledged does not exist; the same command makes it.
         const isKnown = (await project.run(["get", "run", name, "--json"])).code === 0;
-        args = isKnown && random() < 0.7 ? ["resume", name, "--json"] : ["run", "crash.ts", "main", "--name", name, "--json"];
+        args =
+          isKnown && random() < 0.7
+            ? ["resume", name, "--json"]
+            : ["run", "crash.ts", "main", "--name", name, "--json"];
         continue;
       }
       assert.equal(code, 0, stderr);
@@ -59,7 +69,9 @@ for (let trial = 0; trial < trials; trial++) {
       break;
     }
     t.diagnostic(`killed ${kills} times`);
-    const attempts = readFileSync(journal, "utf8").split("\n").filter((line) => /^\S+ \S+ \d+$/.test(line) && !line.includes(" epoch "));
+    const attempts = readFileSync(journal, "utf8")
+      .split("\n")
+      .filter((line) => /^\S+ \S+ \d+$/.test(line) && !line.includes(" epoch "));
     assert.equal(new Set(attempts).size, attempts.length, "no body of one attempt ran twice");
   });
 }

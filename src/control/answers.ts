@@ -1,0 +1,72 @@
+// The words in which control is asked and answers.
+import type { Action, AttemptRecord, Phase } from "../core/action.ts";
+import type { CacheEntry, PartDifference } from "../core/cache.ts";
+import type { LogLine } from "../core/messages.ts";
+import type { PhaseCounts, Run } from "../core/run.ts";
+import type { Manifest, TaskSpec } from "../core/task.ts";
+import type { Literals } from "../core/value.ts";
+
+/** Who asks, and in which project and domain. */
+export type Scope = { readonly project: string; readonly domain: string; readonly caller: string };
+
+export type NewRun = {
+  /** Null: a name is made up. */
+  readonly name: string | null;
+  readonly manifest: Manifest;
+  /** Full name of a task in the manifest. */
+  readonly task: string;
+  readonly inputs: Literals;
+  readonly source: Run["source"];
+  readonly overwriteCache: boolean;
+  /** Name of the run whose results may be reused. */
+  readonly recovers: string | null;
+};
+
+/** `token` is null when there is no further page. */
+export type Page<T> = { readonly items: readonly T[]; readonly token: string | null };
+
+export type RunView = Run & { readonly counts: PhaseCounts };
+
+export type RunListing = {
+  readonly phases?: readonly Phase[];
+  readonly task?: string;
+  readonly limit: number;
+  readonly token: string | null;
+};
+
+export type ActionListing = {
+  readonly parent?: string;
+  readonly phases?: readonly Phase[];
+  readonly limit: number;
+  readonly token: string | null;
+};
+
+export type Progress = { readonly fraction: number | null; readonly message: string | null; readonly atMs: number };
+
+export type ActionView = {
+  readonly action: Action;
+  /** Null for traces and conditions. */
+  readonly spec: TaskSpec | null;
+  /** Those that were followed by another; the last one is in `action`. */
+  readonly attempts: readonly AttemptRecord[];
+  readonly progress: Progress | null;
+  /** Digest of the blob with the HTML. */
+  readonly report: string | null;
+  readonly checkpointSizeBytes: number | null;
+};
+
+/** Why an action was taken from the cache or not, in terms of the nearest entry. */
+export type CacheExplanation = {
+  readonly action: Action;
+  readonly status: "hit" | "miss" | "overwritten" | "recovered" | "unkeyed" | "undecided";
+  /** A sentence for people. */
+  readonly summary: string;
+  /** The entry it took, or else the one of the same task with the fewest differences. */
+  readonly nearest: CacheEntry | null;
+  readonly differences: readonly PartDifference[];
+};
+
+/** What changed since the last one; a first one with everything comes at once. */
+export type RunUpdate = { readonly run: RunView; readonly actions: readonly Action[] };
+
+export type LogRead = { readonly attempt: number; readonly line: LogLine };
