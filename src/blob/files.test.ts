@@ -1,3 +1,4 @@
+// The folder of blobs: the suite of all blob stores, then damage, crashes and disks that refuse.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// The guard with real processes: nothing outlives its parent, and nothing is changed on the way.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";

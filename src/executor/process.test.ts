@@ -1,3 +1,4 @@
+// The life of a shell task's attempt: started once, logged, stopped, and cleared away.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { hostname } from "node:os";
@@ -51,7 +52,7 @@ test("stop lets the running child end by itself, and no outcome follows", async 
   logged.length = 0;
   const executor = openExecutor();
   const child =
-    "process.on('SIGTERM', () => { console.log('saved'); process.exit(0); }); console.log('ready'); setInterval(() => {}, 1000)";
+    "process.on('SIGTERM', () => setTimeout(() => { console.log('saved'); process.exit(0); }, 50)); console.log('ready'); setInterval(() => {}, 1000)";
   const launch = launchOf({ command: `node -e "${child}"; echo not reached` });
   executor.ensureLaunched([launch]);
   await until("the child is ready", () => logged.some(({ text }) => text === "ready"));

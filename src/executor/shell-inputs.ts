@@ -132,7 +132,6 @@ async function placeFile(source: string, target: string): Promise<void> {
     }
   }
   await copyFile(source, target, constants.COPYFILE_FICLONE);
-  await chmod(target, 0o444);
 }
 
 function checkWord(name: string, text: string): void {

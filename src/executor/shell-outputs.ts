@@ -134,6 +134,8 @@ function fits(actual: LiteralType, declared: LiteralType): boolean {
   if (declared.type === "union") return declared.variants.some(({ type }) => fits(actual, type));
   if (actual.type === "union") return actual.variants.some(({ type }) => !isNone(type) && fits(type, declared));
   if (declared.type === "enum") return actual.type === "simple" && actual.simple === "string";
+  // Everything nested is one kind of column, whatever was declared of its inside.
+  if (actual.type === "struct") return ["struct", "collection", "map"].includes(declared.type);
   if (actual.type !== "simple" || declared.type !== "simple") return actual.type === declared.type;
   return actual.simple === declared.simple || (declared.simple === "float" && actual.simple === "integer");
 }

@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import { openFileBlobs } from "../blob/files.ts";
 import { type ActionError, noTimeouts } from "../core/action.ts";
 import type { Launch, LogLine, Outcome } from "../core/messages.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Literals, LiteralType, Payload, Variable } from "../core/value.ts";
-import { memoryBlobs } from "../testing/memory-blob.ts";
+import { describeParquet } from "../idl/idl.ts";
 import type { Executor } from "./executor.ts";
 import { processExecutor } from "./process.ts";
 
@@ -67,7 +68,7 @@ export const launchOf = (task: Task): Launch => ({
   },
 });
 
-export const blobs = memoryBlobs();
+export const blobs = await openFileBlobs(join(dir, "blobs"));
 export const logged: LogLine[] = [];
 export const openExecutor = (slots = 4, tmpDir = join(dir, "tmp")): Executor =>
   processExecutor({
@@ -76,7 +77,7 @@ export const openExecutor = (slots = 4, tmpDir = join(dir, "tmp")): Executor =>
     clock: { nowMs: () => 77 },
     slots,
     tmpDir,
-    describeTable: async () => ({ columns: [{ name: "mass", type: float }], rows: 3 }),
+    describeTable: describeParquet,
   });
 
 export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {

@@ -1,3 +1,4 @@
+// Logs on real files: followed across processes, bounded, and honest about what is missing.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
