@@ -1,6 +1,6 @@
 // `npm run demo`: runs the penguins example as a user would, and puts its results where they are easily found.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -20,18 +20,28 @@ function godwit(args: readonly string[], stdout: "inherit" | "pipe"): string {
   return command.stdout ?? "";
 }
 
+/** Path of the page that the action wrote; of a cached one, that of the action whose result it took. */
+function reportOf(run: string, action: string): string {
+  const view = JSON.parse(godwit(["get", "action", run, action, "--json"], "pipe")) as ActionView;
+  if (view.report !== null) return view.report;
+  const [origin, original] = (view.reusedFrom ?? "").split("/");
+  if (origin === undefined || original === undefined) throw new Error(`${action} of ${run} has no report`);
+  return reportOf(origin, original);
+}
+
+type ActionView = { readonly report: string | null; readonly reusedFrom: string | null };
+
 godwit(["run", "examples/penguins/pipeline.ts", "main", "--name", name], "inherit");
 
+// Those of an earlier demo are read-only, as what Godwit hands out is.
+rmSync(join(root, results), { recursive: true, force: true });
 mkdirSync(join(root, results), { recursive: true });
 godwit(["get", "output", name, "model", "--to", `${results}/model.json`], "pipe");
 for (const [action, file] of [
   ["main", "sweep.html"],
   ["evaluate", "evaluation.html"],
 ] as const) {
-  const { report } = JSON.parse(godwit(["get", "action", name, action, "--json"], "pipe")) as {
-    readonly report: string;
-  };
-  copyFileSync(report, join(root, results, file));
+  copyFileSync(reportOf(name, action), join(root, results, file));
 }
 
 console.log(`
@@ -41,10 +51,10 @@ Results:
   ${results}/sweep.html        all models of the sweep
 
 Go on with:
-  npm run demo                                                 again: all but main comes from the cache
-  npx godwit get run ${name}                            the tree of calls
-  npx godwit logs ${name}                               what the tasks printed
-  npx godwit why ${name} clean                          why the cache had it, or had not
-  npx godwit run examples/penguins/pipeline.ts --help          inputs to change
-  npx godwit run examples/digits/pipeline.ts --name digits     training with checkpoints: kill it, then
-  npx godwit resume digits                                     let it go on`);
+  npm run demo                                                again: all but main comes from the cache
+  npx godwit get run ${name}                           the tree of calls
+  npx godwit logs ${name}                              what the tasks printed
+  npx godwit why ${name} clean                         why the cache had it, or had not
+  npx godwit run examples/penguins/pipeline.ts main --help    inputs to change
+  npx godwit run examples/digits/pipeline.ts --name digits    training with checkpoints: kill it, then
+  npx godwit resume digits                                    … let it go on`);

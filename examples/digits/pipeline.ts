@@ -67,7 +67,7 @@ export const train = env.task(
     const losses = [...(last?.losses ?? [])];
     for (let epoch = (last?.epoch ?? 0) + 1; epoch <= epochs; epoch++) {
       losses.push(trainEpoch(network, images, 0.02, seeded(seed + epoch)));
-      log.info(`epoch ${epoch}`, { loss: losses.at(-1), accuracy: accuracy(network, unseen) });
+      log.info(`epoch ${epoch}`, { loss: losses.at(-1)?.toFixed(4), accuracy: accuracy(network, unseen).toFixed(3) });
       progress(epoch / epochs, `epoch ${epoch} of ${epochs}`);
       await checkpoint.save({ epoch, network, losses } satisfies Progress);
       signal.throwIfAborted();

@@ -79,7 +79,7 @@ export const train = env.task(
   async ({ training, validation, candidate }, { log }) => {
     const model = fit(candidate, samples(await training.rows()));
     const score = accuracy(model, samples(await validation.rows()));
-    log.info(`${candidate.kind} of ${candidate.size}`, { accuracy: score });
+    log.info(`${candidate.kind} of ${candidate.size}`, { accuracy: score.toFixed(3) });
     return { model: File.fromJson(`${candidate.kind}-${candidate.size}.json`, model), accuracy: score };
   },
 );
