@@ -54,7 +54,7 @@ export function findTask(manifest: Manifest, wanted: string | null): TaskSpec {
       `"${wanted}" is ambiguous: ${short.map(({ name }) => name).join(", ")}. Use a full name.`,
     );
   }
-  const known = tasks.flatMap(({ name, shortName }) => [shortName, name]);
+  const known = new Set(tasks.flatMap(({ name, shortName }) => [shortName, name]));
   throw new GodwitError(
     "not_found",
     `There is no task "${wanted}" in ${entry}.${didYouMean(wanted, known)} It has: ${taskNames(tasks)}.`,

@@ -1,7 +1,7 @@
 // What run, resume and rerun have in common: show a run until it has ended, then print what came of it.
 import { isSuccess, isTerminal } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
-import { type DriveOptions, drive } from "./drive.ts";
+import type { DriveOptions } from "./drive.ts";
 import { codeOf, exitFailed, exitOk, messageOf } from "./error-report.ts";
 import { Interrupted, Interrupts } from "./interrupts.ts";
 import type { CommonOptions } from "./place.ts";
@@ -57,6 +57,7 @@ export async function carry(
       race: (work) => interrupts.race(work),
     };
     if (!options.quiet) await announce(started, screen, io);
+    const { drive } = await import("./drive.ts");
     const ending = await drive(started.session, run, driving);
     return await tell(started.session, ending, options);
   } catch (error) {

@@ -38,7 +38,7 @@ export async function getTask(name: string, options: TaskOptions, io: Io): Promi
   const fits = tasks.filter(({ spec }) => spec.name === name || spec.shortName === name);
   const [found] = fits;
   if (found === undefined) {
-    const names = tasks.flatMap(({ spec }) => [spec.name, spec.shortName]);
+    const names = new Set(tasks.flatMap(({ spec }) => [spec.name, spec.shortName]));
     const hint =
       options.file === undefined ? " `godwit get tasks` lists those that have run here; --file looks into a file." : "";
     throw new GodwitError("not_found", `There is no task "${name}".${didYouMean(name, names)}${hint}`);

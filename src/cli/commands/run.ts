@@ -1,4 +1,5 @@
-// `godwit run`: bundle, check, start, show.
+// `godwit run`: bundle, check, start, show. What is not needed to open a Godwit is loaded after that has
+// begun: its first worker starts meanwhile.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,13 +9,10 @@ import type { Manifest, TaskSpec } from "../../core/task.ts";
 import type { Literals } from "../../core/value.ts";
 import { findTask, loadCode, type Source } from "../code.ts";
 import { usageError } from "../error-report.ts";
-import { parseInputFlags } from "../input-flags.ts";
-import { inputLiterals, jsonInputs } from "../input-values.ts";
 import { type CommonOptions, dataDirOf, projectDirOf, scopeOf, sourceFile } from "../place.ts";
 import { runArguments } from "../run-arguments.ts";
 import { carry, type DisplayOptions, type Started } from "../running.ts";
 import { openSession, type Session } from "../session.ts";
-import { taskHelp } from "../task-help.ts";
 import type { Io } from "../terminal.ts";
 import { write } from "../terminal.ts";
 
@@ -86,6 +84,8 @@ async function checkedInputs(
 ): Promise<Literals> {
   const { session, source, manifest, spec, command } = target;
   const { io, godwit } = session;
+  const { parseInputFlags } = await import("../input-flags.ts");
+  const { inputLiterals, jsonInputs } = await import("../input-values.ts");
   const flags = parseInputFlags(tokens, spec.interface.inputs, ownFlags);
   const json = await jsonInputs(options.inputs, io);
   const { literals, problems } = await inputLiterals(spec, flags, json, { blobs: godwit.blobs, cwd: io.cwd });
@@ -103,6 +103,7 @@ const inputsError = (spec: TaskSpec, problems: readonly string[], command: strin
 /** `godwit run FILE [TASK] --help`: loads the file, but leaves no data directory behind. */
 export async function helpForTask(rest: readonly string[], options: CommonOptions, io: Io): Promise<number> {
   const { file, task } = runArguments(rest);
+  const { taskHelp } = await import("../task-help.ts");
   return withLoaded(file, options, io, async (manifest) => {
     await write(io.stdout, `${taskHelp(manifest, file, task, io.stdout.columns ?? 100)}\n`);
     return 0;
