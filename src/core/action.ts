@@ -301,14 +301,21 @@ const requeued = (action: Action, readyAtMs: number): Action => ({
   readyAtMs,
 });
 
-function afterFailure(action: Action, retries: RetryPolicy, error: ActionError, nowMs: number): Action {
+/** `last`: the phase in which it ends if no retry is left. An error that came up from a callee which timed out is a failure here. */
+function afterFailure(
+  action: Action,
+  retries: RetryPolicy,
+  error: ActionError,
+  nowMs: number,
+  last: "failed" | "timed_out" = "failed",
+): Action {
   const spent = error.kind === "user" ? action.userFailures : action.systemFailures;
   const counted =
     error.kind === "user"
       ? { ...action, userFailures: spent + 1, error }
       : { ...action, systemFailures: spent + 1, error };
   if (!error.recoverable || spent >= retries[error.kind]) {
-    return ended(counted, error.code === errorCodes.timedOut ? "timed_out" : "failed", nowMs);
+    return ended(counted, last, nowMs);
   }
   return requeued(counted, nowMs + backoffMs(retries.backoff, spent + 1, `${action.name}:${error.kind}`));
 }
@@ -329,7 +336,7 @@ function afterTimer(action: Action, policy: Policy, nowMs: number): Action {
       kind: "user",
       recoverable: true,
     };
-    return afterFailure(action, policy.retries, error, nowMs);
+    return afterFailure(action, policy.retries, error, nowMs, "timed_out");
   }
   return {
     ...ended(action, "timed_out", nowMs),

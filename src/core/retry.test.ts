@@ -43,3 +43,7 @@ test("delays grow by the factor up to the cap", () => {
     assert.ok(delayMs >= fullMs / 2 && delayMs <= fullMs, `${delayMs} of ${fullMs}`);
   }
 });
+
+test("a backoff of nothing stays nothing, however fast it grows", () => {
+  assert.equal(backoffMs({ baseMs: 0, factor: 100, capMs: 1 }, 1_000, "seed"), 0);
+});

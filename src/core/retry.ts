@@ -26,7 +26,8 @@ export const maxInterruptions = 10_000;
 
 /** Between half and all of the exponential delay, in milliseconds (R2). `retry` counts from 1. */
 export function backoffMs(backoff: Backoff, retry: number, seed: string): number {
-  const full = Math.min(backoff.capMs, backoff.baseMs * backoff.factor ** Math.min(retry - 1, 64));
+  const full =
+    backoff.baseMs === 0 ? 0 : Math.min(backoff.capMs, backoff.baseMs * backoff.factor ** Math.min(retry - 1, 64));
   const fraction = Number.parseInt(sha256Hex(`${seed}:${retry}`).slice(0, 8), 16) / 0xffff_ffff;
   return Math.round(full * (0.5 + fraction / 2));
 }

@@ -136,3 +136,7 @@ test("a blob's URI gives back its digest and its name, whatever the name", () =>
     assert.equal(parseBlobUri(uri), null, uri);
   }
 });
+
+test("a URI with a broken escape is no blob's", () => {
+  assert.equal(parseBlobUri(`godwit://${"0".repeat(64)}/50%`), null);
+});

@@ -114,7 +114,12 @@ export const blobUri = (digest: string, name: string): string => `godwit://${dig
 export function parseBlobUri(uri: string): { readonly digest: string; readonly name: string } | null {
   const match = /^godwit:\/\/([0-9a-f]{64})\/([^/]*)$/.exec(uri);
   if (match === null) return null;
-  return { digest: match[1] as string, name: decodeURIComponent(match[2] as string) };
+  const [, digest, name] = match as unknown as readonly [string, string, string];
+  try {
+    return { digest, name: decodeURIComponent(name) };
+  } catch {
+    return null; // A "%" that begins no character.
+  }
 }
 
 /** R2 as a hash, hex. */

@@ -153,10 +153,14 @@ describe("engine", () => {
     await assert.rejects(run.signal("approve", true), /does not wait any more/);
   });
 
-  test("a condition that nobody answers times out", async () => {
+  test("a condition that nobody answers times out; its parent, which did not, has failed", async () => {
     const run = await godwit.run(asker);
     await run.waitsFor("approve");
     await assert.rejects(run.outputs(), (error: unknown) => error instanceof TaskError && error.code === "TimedOut");
+    assert.deepEqual(
+      (await run.actions()).map(({ phase }) => phase),
+      ["failed", "timed_out"],
+    );
   });
 
   test("calls may nest far deeper than there are places", async () => {

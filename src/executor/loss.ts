@@ -55,7 +55,9 @@ export function lossError(loss: Loss): ActionError {
       recoverable: true,
     };
   }
-  return { ...systemError(errorCodes.workerLost, lossText(loss)), recoverable: true };
+  // What ended itself on purpose spends its own budget, not the system's.
+  const kind = loss.lastWords?.attempt == null ? "system" : "user";
+  return { ...systemError(errorCodes.workerLost, lossText(loss)), kind, recoverable: true };
 }
 
 /** How the process ended, in words, with the last that it wrote. */
