@@ -108,7 +108,7 @@ test("a full disk is resource_exhausted, a read-only one failed_precondition, an
     await blobs.put(Buffer.alloc(2_000_000)).catch(told);
     console.log((await blobs.put(Buffer.from("fits"))).digest);
     const { execFileSync } = await import("node:child_process");
-    execFileSync("mount", ["-o", "remount,ro", "/mnt"]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "remount,ro,size=1m", "tmpfs", "/mnt"]);
     await blobs.put(Buffer.from("other")).catch(told);
     console.log(Buffer.from(await blobs.read("${sha256Hex("fits")}")).toString());
     await (await openFileBlobs("/mnt/blobs")).put(Buffer.from("fits"));

@@ -1,7 +1,16 @@
 // The guard with real processes: nothing outlives its parent, and nothing is changed on the way.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -146,6 +155,12 @@ test("nothing of a guarded process stays in this one: no descriptor, no process"
     pids.filter((pid) => groups.includes(pid)),
     [],
   );
+});
+
+test("a folder of PATH that cannot be read is passed over", async () => {
+  symlinkSync("loop", join(dir, "loop"));
+  const env = { ...process.env, PATH: `${join(dir, "loop")}:${join(dir, "missing")}:${process.env.PATH}` };
+  assert.deepEqual(await shell("exit 6", { env }).exited, { code: 6, signal: null });
 });
 
 test("a command that cannot be started is named, with what to do", () => {

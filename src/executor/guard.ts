@@ -167,7 +167,7 @@ function findCommand(command: string, { cwd, env }: SpawnOptions): string {
   const candidates = command.includes("/")
     ? [resolve(cwd, command)]
     : searched.split(delimiter).map((folder) => resolve(cwd, folder, command));
-  const files = command === "" ? [] : candidates.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const files = command === "" ? [] : candidates.filter(isFile);
   const found = files.find(isExecutable);
   if (found !== undefined) return found;
   if (files[0] !== undefined) {
@@ -182,6 +182,15 @@ function findCommand(command: string, { cwd, env }: SpawnOptions): string {
       ? `Cannot start ${JSON.stringify(command)}: there is no such file (looked for ${candidates[0]}).`
       : `Cannot start ${JSON.stringify(command)}: there is no such command in PATH (${searched}). Install it, or name it by its full path.`,
   );
+}
+
+/** A folder of PATH that may not be read, or cannot be, has no commands: shells pass over it too. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // That is the answer.
+  }
 }
 
 function isExecutable(path: string): boolean {
