@@ -101,7 +101,7 @@ async function watch(work: Watch): Promise<RunView> {
 }
 
 /** What there is already, parents before children. Returns the revision up to which it was taken in. */
-async function takeIn({ session, run, tree, notes }: Watch): Promise<number> {
+async function takeIn({ session, run, tree, notes, tails, options }: Watch): Promise<number> {
   const { control } = session.godwit;
   const { revision } = await control.getRun(session.scope, run.name);
   let token: string | null = null;
@@ -109,6 +109,7 @@ async function takeIn({ session, run, tree, notes }: Watch): Promise<number> {
     const page = await control.listActions(session.scope, run.name, { limit: pageSize, token });
     for (const action of page.items) {
       const change = action.revision <= revision ? tree.apply(action) : null;
+      if (change?.node.phase === "running") tails?.changed(action, options.startedAtMs);
       if (change?.node.phase === "paused") await notes.prompt(change.node);
     }
     token = page.token;

@@ -73,10 +73,15 @@ export async function carry(
   }
 }
 
-async function announce({ run, isNew }: Started, screen: Screen, io: Io): Promise<void> {
+async function announce(started: Started, screen: Screen, io: Io): Promise<void> {
   const paint = paintFor(screen, io.env);
-  const what = isNew ? "run" : isTerminal(run.phase) ? "run (has ended before)" : "run (resumed)";
-  await writeLine(screen, paint("dim", `${what} ${run.name}`));
+  await writeLine(screen, paint("dim", `run ${started.run.name}${await beginning(started)}`));
+}
+
+async function beginning({ session, run, isNew }: Started): Promise<string> {
+  if (isNew) return "";
+  if (isTerminal(run.phase)) return " (has ended before)";
+  return (await session.godwit.isServed(run.id)) ? " (another process serves it; shown here)" : " (resumed)";
 }
 
 async function tell(session: Session, ending: Ending, options: DisplayOptions): Promise<number> {
