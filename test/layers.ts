@@ -94,7 +94,7 @@ const lineOf = (text: string, offset: number): number => text.slice(0, offset).s
 
 function names(path: string): readonly Violation[] {
   const found: Violation[] = [];
-  const parts = path.replace(/(\.(test|suite|fixture))?\.(ts|js)$/, "").split("/");
+  const parts = path.replace(/(\.[a-z]+)?(\.(test|suite|fixture))?\.(ts|js)$/, "").split("/");
   for (const part of parts) {
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(part)) found.push({ rule: "R6 names are kebab-case", offender: path });
     if (emptyName.test(part)) {
