@@ -34,5 +34,10 @@ export const maxReadBytes = 256 * 1024 * 1024;
 
 /** A directory: its files by relative path with forward slashes, sorted. Stored as JSON in a blob of its own. */
 export type DirectoryManifest = {
-  readonly files: readonly { readonly path: string; readonly digest: string; readonly sizeBytes: number; readonly executable: boolean }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly digest: string;
+    readonly sizeBytes: number;
+    readonly executable: boolean;
+  }[];
 };

@@ -1,5 +1,5 @@
 // Literals in their stored form: in the row when short, in a blob when long.
-import { type Literals, type Payload, blobsOf, inlineLimit } from "../core/value.ts";
+import { blobsOf, inlineLimit, type Literals, type Payload } from "../core/value.ts";
 import type { BlobStore } from "./blob.ts";
 
 export async function toPayload(literals: Literals, blobs: BlobStore): Promise<Payload> {

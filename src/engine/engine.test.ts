@@ -318,3 +318,11 @@ test("outside a run a task checks its input and just runs", async () => {
   assert.equal(await trace("plain", () => 3), 3);
   assert.equal(context().attempt, 1);
 });
+
+test("a shell task whose input and output share a name is refused where it is defined", () => {
+  const shared = z.object({ text: z.string() });
+  assert.throws(
+    () => env.shell({ name: "shared", input: shared, output: shared, command: "true" }),
+    /"text" is an input and an output/,
+  );
+});

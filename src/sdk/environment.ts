@@ -92,13 +92,22 @@ export function environment(options: EnvironmentOptions): Environment {
       }
       return define(task, { type: "typescript" }, run as (input: unknown, context: Context) => unknown);
     },
-    shell: (task) =>
-      define(
-        task,
-        { type: "shell", command: task.command, env: checkEnv(task.env ?? {}, `${name}.${task.name}`) },
-        null,
-      ),
+    shell: (task) => {
+      const env = checkEnv(task.env ?? {}, `${name}.${task.name}`);
+      return checkShellNames(define(task, { type: "shell", command: task.command, env }, null));
+    },
   };
+}
+
+/** An input and an output of one name would be one variable of the command. */
+function checkShellNames<I extends Schema | undefined, O extends Schema | undefined>(task: Task<I, O>): Task<I, O> {
+  const { input, output } = task.definition;
+  const both = output.variables.find((variable) => input.variables.some(({ name }) => name === variable.name));
+  if (both === undefined) return task;
+  throw new GodwitError(
+    "invalid_argument",
+    `${task.fullName}: "${both.name}" is an input and an output, which a command cannot tell apart. Rename one.`,
+  );
 }
 
 function checkEnv(env: { readonly [name: string]: string }, what: string): { readonly [name: string]: string } {
