@@ -21,11 +21,11 @@ const layers: Layers = {
   // The other half of the SDK: what its tasks talk to while they run.
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
-    may: ["core", "idl", "blob", "logs", "worker/protocol.ts", "worker/stream.ts"],
+    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },
-  control: { may: ["core", "idl", "store", "blob", "logs"] },
+  control: { may: ["core", "store", "blob", "logs"] },
   "index.ts": { may: ["core", "sdk/"] },
   "godwit.ts": {
     may: ["core", "idl/", "store/", "blob/", "logs/", "sdk/", "worker/", "executor/", "engine/", "control/"],

@@ -30,7 +30,7 @@ const guardedModules = ["node:child_process", "node:sqlite", "node:http", "node:
 
 const maxFileLines = 400;
 const maxFunctionLines = 70;
-const emptyName = /^(types|interfaces|handle.*)$|(^|-)(utils?|helpers?|common|misc|base|managers?|data|info|impl)$/;
+const emptyName = /^(types|interfaces)$|(^|-)(utils?|helpers?|common|misc|base|managers?|handlers?|data|info|impl)$/;
 
 export type Violation = { readonly rule: string; readonly offender: string };
 
