@@ -8,10 +8,13 @@ import type { BlobStore } from "../blob/blob.ts";
 import { GodwitError } from "../core/error.ts";
 import { type Literal, type Literals, soleOutput, type Variable } from "../core/value.ts";
 import { type Coder, coderOf } from "./coder.ts";
+import { explained } from "./depth.ts";
 import { type Handle, storeIn } from "./handle.ts";
 import { atStep, Misfit, misfitError, pathText } from "./misfit.ts";
+import { loosely } from "./packer.ts";
 import { plainObject } from "./packer-composite.ts";
-import { depthReason, type Reading, type Writing } from "./packing.ts";
+import { packerOf } from "./packers.ts";
+import type { Reading, Writing } from "./packing.ts";
 import { own } from "./plain-object.ts";
 import { dropsUndeclared, isOptional, jsonSchemaOf, type Schema, type SchemaIssue, type Side } from "./schema.ts";
 import { type Property, type Shape, shapeOf } from "./shape.ts";
@@ -69,13 +72,23 @@ function variableOf({ name, shape, required, description, defaultText }: Propert
   return { name, type: literalTypeOf(shape), required, description, defaultText };
 }
 
-type Part = { readonly name: string; readonly required: boolean; readonly coder: Coder };
+type Part = {
+  readonly name: string;
+  readonly coder: Coder;
+  /** What becomes of a value that is undefined: a schema may demand a key that it lets be undefined. */
+  readonly absent: "left out" | "encoded" | "refused";
+};
+
+function partOf({ name, required, shape }: Property): Part {
+  const absent = !required ? "left out" : packerOf(shape).takes(undefined, loosely) ? "encoded" : "refused";
+  return { name, coder: coderOf(shape), absent };
+}
 
 function objectCodec(schema: Schema, properties: readonly Property[], where: string): Codec {
-  const parts = properties.map(({ name, required, shape }): Part => ({ name, required, coder: coderOf(shape) }));
+  const parts = properties.map(partOf);
   return {
     variables: properties.map(variableOf),
-    encode: (value, blobs) => encoded(where, blobs, (writing) => encodeParts(parts, value, writing)),
+    encode: (value, blobs) => encoded(where, blobs, value, (writing) => encodeParts(parts, value, writing)),
     decode: (literals, blobs) => decoded(where, () => decodeParts(parts, literals, { blobs })),
     validate: validator(schema),
   };
@@ -84,11 +97,11 @@ function objectCodec(schema: Schema, properties: readonly Property[], where: str
 function encodeParts(parts: readonly Part[], value: unknown, writing: Writing): Literals {
   const object = plainObject(value);
   const literals: Record<string, Literal> = {};
-  for (const { name, required, coder } of parts) {
+  for (const { name, absent, coder } of parts) {
     const item = own(object, name);
     if (item === undefined) {
-      if (required) throw atStep(new Misfit("is missing."), name);
-      continue;
+      if (absent === "refused") throw atStep(new Misfit("is missing."), name);
+      if (absent === "left out") continue;
     }
     try {
       literals[name] = coder.encode(item, writing);
@@ -122,7 +135,7 @@ function soleCodec(schema: Schema, shape: Shape, where: string): Codec {
   return {
     variables: [variableOf(property)],
     encode: (value, blobs) =>
-      encoded(where, blobs, (writing): Literals => {
+      encoded(where, blobs, value, (writing): Literals => {
         if (value === undefined && !required) return {};
         return { [soleOutput]: coder.encode(value, writing) };
       }),
@@ -156,11 +169,19 @@ const storedAtOnce = 8;
 export function encoded(
   where: string,
   blobs: BlobStore,
+  value: unknown,
   encode: (writing: Writing) => Literals,
 ): Literals | Promise<Literals> {
+  const pass = (writing: Writing): Literals => {
+    try {
+      return encode(writing);
+    } catch (error) {
+      throw misfitError(explained(error, value), where);
+    }
+  };
   const writing = newWriting(blobs, new Map());
-  const literals = guarded(where, () => encode(writing));
-  return writing.pending.size === 0 ? literals : encodedAfterStoring(where, writing, encode);
+  const literals = pass(writing);
+  return writing.pending.size === 0 ? literals : encodedAfterStoring(writing, pass);
 }
 
 const newWriting = (blobs: BlobStore, failures: ReadonlyMap<Handle, unknown>): Writing => ({
@@ -172,11 +193,7 @@ const newWriting = (blobs: BlobStore, failures: ReadonlyMap<Handle, unknown>): W
   depth: 0,
 });
 
-async function encodedAfterStoring(
-  where: string,
-  first: Writing,
-  encode: (writing: Writing) => Literals,
-): Promise<Literals> {
+async function encodedAfterStoring(first: Writing, encode: (writing: Writing) => Literals): Promise<Literals> {
   const failures = new Map<Handle, unknown>();
   const handles = [...first.pending].values();
   const work = async (): Promise<void> => {
@@ -185,7 +202,7 @@ async function encodedAfterStoring(
     }
   };
   await Promise.all(Array.from({ length: Math.min(storedAtOnce, first.pending.size) }, work));
-  return guarded(where, () => encode(newWriting(first.blobs, failures)));
+  return encode(newWriting(first.blobs, failures));
 }
 
 const decoded = (where: string, decode: () => unknown): unknown => guarded(where, decode);
@@ -206,8 +223,9 @@ function validator(schema: Schema): Codec["validate"] {
       return result instanceof Promise ? result.then(validated) : validated(result);
     } catch (error) {
       // A recursive schema follows a value that contains itself until the stack ends.
-      if (!(error instanceof RangeError)) throw error;
-      return { type: "invalid", issues: [{ path: "", message: depthReason(value) }] };
+      const misfit = explained(error, value);
+      if (!(misfit instanceof Misfit)) throw misfit;
+      return { type: "invalid", issues: [{ path: pathText(misfit.steps.toReversed()), message: misfit.message }] };
     }
   };
 }

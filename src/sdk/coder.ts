@@ -5,9 +5,10 @@ import { sha256Hex } from "../core/hash.ts";
 import type { BinaryLiteral, Literal } from "../core/value.ts";
 import { literalToJson, pack, shown, unpack } from "../idl/idl.ts";
 import { handleKinds } from "./handle-kinds.ts";
-import { atStep, expected, firstFit, Misfit } from "./misfit.ts";
-import { type Packer, packerOf } from "./packer.ts";
+import { atStep, expected, firstFit, Misfit, notChosen } from "./misfit.ts";
+import { memberOf, type Packer } from "./packer.ts";
 import { itemAt, plainObject } from "./packer-composite.ts";
+import { packerOf } from "./packers.ts";
 import { literalOfHandle, type Reading, type Writing } from "./packing.ts";
 import { checkKey } from "./plain-object.ts";
 import { foreign, scalars, scalarValue } from "./scalar.ts";
@@ -66,7 +67,7 @@ function scalarCoder(shape: Extract<Shape, { type: "scalar" }>): Coder {
   return {
     encode: (value) => {
       const converted = scalarValue(scalar, value, shape.isCoerced);
-      if (choices !== null && !choices.has(converted)) throw expected(noun, value);
+      if (choices !== null && !choices.has(converted)) throw notChosen(noun, value);
       return scalar.encode(converted);
     },
     decode: (literal) => {
@@ -168,7 +169,7 @@ function unionCoder(members: readonly Shape[]): Coder {
   const { noun } = packerOf({ type: "union", members });
   return {
     encode: (value, writing) => {
-      const index = packers.findIndex((packer) => packer.takes(value, writing.depth));
+      const index = memberOf(packers, value);
       if (index >= 0)
         return { type: "union", tag: tags[index] as string, value: (coders[index] as Coder).encode(value, writing) };
       const attempts = coders.map(

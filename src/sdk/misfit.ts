@@ -3,18 +3,32 @@
 import { type ErrorCode, GodwitError, isGodwitError } from "../core/error.ts";
 import { inside, shown } from "../idl/idl.ts";
 
+type MisfitOptions = {
+  readonly code?: ErrorCode;
+  readonly cause?: unknown;
+  readonly isChoice?: boolean;
+  readonly steps?: (string | number)[];
+};
+
 export class Misfit extends Error {
   readonly code: ErrorCode;
   /** Innermost first. */
-  readonly steps: (string | number)[] = [];
+  readonly steps: (string | number)[];
+  /** That the value is not one of a few: of a union's members, the one that fails like this was not meant. */
+  readonly isChoice: boolean;
 
-  constructor(message: string, options: { readonly code?: ErrorCode; readonly cause?: unknown } = {}) {
+  constructor(message: string, options: MisfitOptions = {}) {
     super(message, { cause: options.cause });
+    this.steps = options.steps ?? [];
     this.code = options.code ?? "invalid_argument";
+    this.isChoice = options.isChoice ?? false;
   }
 }
 
 export const expected = (what: string, got: unknown): Misfit => new Misfit(`expected ${what}, got ${shown(got)}.`);
+
+export const notChosen = (what: string, got: unknown): Misfit =>
+  new Misfit(`expected ${what}, got ${shown(got)}.`, { isChoice: true });
 
 /** Any failure, as one that takes up the path to where it happened. */
 export function misfitOf(error: unknown): Misfit {
@@ -29,8 +43,12 @@ export function atStep(error: unknown, step: string | number): unknown {
   return error;
 }
 
+// A value that contains itself has a path without end.
+const shownSteps = 12;
+
 /** `layers[2].units`; empty for the value itself. */
-export const pathText = (steps: readonly (string | number)[]): string => steps.reduce<string>(inside, "");
+export const pathText = (steps: readonly (string | number)[]): string =>
+  steps.slice(0, shownSteps).reduce<string>(inside, "") + (steps.length > shownSteps ? "…" : "");
 
 /** `penguins.train: input layers[2].units: expected …`; other errors as they are. */
 export function misfitError(error: unknown, where: string): unknown {
@@ -49,8 +67,13 @@ export function firstFit<T>(attempts: readonly (() => T)[], noun: string, value:
       return attempt();
     } catch (error) {
       if (!(error instanceof Misfit)) throw error;
-      if (error.steps.length > (furthest?.steps.length ?? 0)) furthest = error;
+      if (error.steps.length > 0 && isBetter(error, furthest)) furthest = error;
     }
   }
   throw furthest ?? expected(noun, value);
 }
+
+const isBetter = (error: Misfit, than: Misfit | null): boolean =>
+  than === null ||
+  (than.isChoice && !error.isChoice) ||
+  (than.isChoice === error.isChoice && error.steps.length > than.steps.length);

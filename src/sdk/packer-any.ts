@@ -24,7 +24,7 @@ export function packAny(value: unknown, writing: Writing): Packed {
     case "undefined":
       return tag("undefined", null);
     case "object":
-      return value === null ? null : deeper(writing, value, () => packObject(value, writing));
+      return value === null ? null : deeper(writing, () => packObject(value, writing));
     default:
       throw carriageReason(value);
   }

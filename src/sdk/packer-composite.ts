@@ -1,7 +1,7 @@
 // Packers of lists, records and objects, over the packers of what they hold.
 import { isRecord, type Packed, type Tagged, tag, tagOf } from "../idl/idl.ts";
 import { atStep, expected, Misfit } from "./misfit.ts";
-import type { Packer } from "./packer.ts";
+import { loosely, type Packer } from "./packer.ts";
 import type { Reading, Writing } from "./packing.ts";
 import { carriageReason, checkKey, isPlainObject, own, type PlainObject } from "./plain-object.ts";
 
@@ -41,7 +41,7 @@ export function listPacker(element: Packer): Packer {
   const at = (): Packer => element;
   return {
     noun: "a list",
-    takes: (value, depth) => Array.isArray(value) && value.every((item) => element.takes(item, depth)),
+    takes: (value, looking) => Array.isArray(value) && value.every((item) => element.takes(item, looking)),
     pack: (value, writing) => {
       if (!Array.isArray(value)) throw expected("a list", value);
       return packItems(value, at, writing);
@@ -64,8 +64,8 @@ export function tuplePacker(items: readonly Packer[], rest: Packer | null, least
   const fits = (length: number): boolean => length >= least && (rest !== null || length <= items.length);
   return {
     noun,
-    takes: (value, depth) =>
-      Array.isArray(value) && fits(value.length) && value.every((item, index) => at(index).takes(item, depth)),
+    takes: (value, looking) =>
+      Array.isArray(value) && fits(value.length) && value.every((item, index) => at(index).takes(item, looking)),
     pack: (value, writing) => {
       if (!Array.isArray(value) || !fits(value.length)) throw expected(noun, value);
       return packItems(value, at, writing);
@@ -89,7 +89,7 @@ export function setPacker(element: Packer): Packer {
   const items = listPacker(element);
   return {
     noun: "a Set",
-    takes: (value, depth) => value instanceof Set && items.takes([...value], depth),
+    takes: (value, looking) => value instanceof Set && items.takes([...value], looking),
     pack: (value, writing) => {
       if (!(value instanceof Set)) throw expected("a Set", value);
       return tag("set", items.pack([...value], writing));
@@ -107,7 +107,7 @@ export function mapPacker(key: Packer, value: Packer): Packer {
   const entries = listPacker(tuplePacker([key, value], null, 2));
   return {
     noun: "a Map",
-    takes: (map, depth) => map instanceof Map && entries.takes([...map], depth),
+    takes: (map, looking) => map instanceof Map && entries.takes([...map], looking),
     pack: (map, writing) => {
       if (!(map instanceof Map)) throw expected("a Map", map);
       return tag("map", entries.pack([...map], writing));
@@ -130,7 +130,7 @@ export function plainObject(value: unknown): PlainObject {
 export function recordPacker(entry: Packer): Packer {
   return {
     noun: "an object",
-    takes: (value, depth) => isPlainObject(value) && Object.values(value).every((item) => entry.takes(item, depth)),
+    takes: (value, looking) => isPlainObject(value) && Object.values(value).every((item) => entry.takes(item, looking)),
     pack: (value, writing) => {
       const packed: Record<string, Packed> = {};
       packEntries(plainObject(value), () => entry, packed, writing);
@@ -173,30 +173,35 @@ export type PropertyPacker = { readonly name: string; readonly required: boolean
 
 export function objectPacker(properties: readonly PropertyPacker[], rest: Packer | null): Packer {
   const byName = new Map(properties.map((property) => [property.name, property.packer]));
+  const required = properties.filter((property) => property.required);
   const packerFor = (key: string): Packer | null => byName.get(key) ?? rest;
   return {
     noun: "an object",
-    takes: (value, depth) =>
+    takes: (value, looking) =>
       isPlainObject(value) &&
-      properties.every(({ name, required, packer }) =>
-        own(value, name) === undefined ? !required || packer.takes(undefined, depth) : packer.takes(value[name], depth),
+      (rest !== null || !looking.isExact || Object.keys(value).every((key) => byName.has(key))) &&
+      properties.every(({ name, required: isRequired, packer }) =>
+        // A schema may demand a key that it lets be undefined.
+        Object.hasOwn(value, name)
+          ? packer.takes(value[name], looking) || (!isRequired && value[name] === undefined)
+          : !isRequired,
       ),
     pack: (value, writing) => {
       const object = plainObject(value);
-      for (const { name, required, packer } of properties) {
-        if (required && own(object, name) === undefined && !packer.takes(undefined, writing.depth)) {
-          throw atStep(new Misfit("is missing."), name);
-        }
-      }
       const packed: Record<string, Packed> = {};
       packEntries(object, packerFor, packed, writing);
+      for (const { name, packer } of required) {
+        if (own(object, name) !== undefined) continue;
+        if (!packer.takes(undefined, loosely)) throw atStep(new Misfit("is missing."), name);
+        packed[checkKey(name)] = packer.pack(undefined, writing);
+      }
       return packed;
     },
     reads: (packed, depth) =>
       isRecord(packed) &&
-      properties.every(({ name, required, packer }) =>
+      properties.every(({ name, required: isRequired, packer }) =>
         own(packed, name) === undefined
-          ? !required || packer.reads(null, depth)
+          ? !isRequired || packer.reads(null, depth)
           : packer.reads(packed[name] as Packed, depth),
       ) &&
       // A key of another member says that it is of that one.

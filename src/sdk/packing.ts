@@ -2,8 +2,9 @@
 import type { BlobStore } from "../blob/blob.ts";
 import type { BlobLiteral, TableLiteral } from "../core/value.ts";
 import { maxDepth } from "../idl/idl.ts";
+import { tooDeep } from "./depth.ts";
 import { type Handle, storedIn } from "./handle.ts";
-import { Misfit, misfitOf } from "./misfit.ts";
+import { misfitOf } from "./misfit.ts";
 
 export type Writing = {
   readonly blobs: BlobStore;
@@ -22,27 +23,14 @@ export type Writing = {
 export type Reading = { readonly blobs: BlobStore };
 
 /** One level deeper; refuses what has no end. */
-export function deeper<T>(writing: Writing, value: unknown, body: () => T): T {
-  if (writing.depth >= maxDepth) throw new Misfit(depthReason(value));
+export function deeper<T>(writing: Writing, body: () => T): T {
+  if (writing.depth >= maxDepth) throw tooDeep();
   writing.depth++;
   try {
     return body();
   } finally {
     writing.depth--;
   }
-}
-
-export const depthReason = (value: unknown): string =>
-  isCircular(value) ? "the value contains itself." : `the value is more than ${maxDepth} levels deep.`;
-
-/** Whether the value is met again below itself. */
-export function isCircular(value: unknown, above: Set<object> = new Set()): boolean {
-  if (typeof value !== "object" || value === null || above.size > 10_000) return false;
-  if (above.has(value)) return true;
-  above.add(value);
-  const found = Object.values(value).some((item) => isCircular(item, above));
-  above.delete(value);
-  return found;
 }
 
 const placeholder: BlobLiteral = {

@@ -86,7 +86,7 @@ const integer: Scalar = {
   tag: "int",
   takes: isInteger,
   pack: (value) => BigInt(value as number),
-  reads: (packed) => typeof packed === "bigint" || Number.isSafeInteger(packed),
+  reads: (packed) => Number.isSafeInteger(typeof packed === "bigint" ? Number(packed) : packed),
   unpack: (packed) => {
     if (typeof packed === "bigint") return safeNumber(packed);
     return isInteger(packed) ? packed : foreign;
@@ -111,7 +111,7 @@ const bigint: Scalar = {
   tag: "int",
   takes: (value) => typeof value === "bigint",
   pack: int64,
-  reads: integer.reads,
+  reads: (packed) => typeof packed === "bigint" || isInteger(packed),
   unpack: (packed) => (typeof packed === "bigint" ? packed : isInteger(packed) ? BigInt(packed) : foreign),
   encode: (value) => ({ type: "integer", value: String(int64(value)) }),
   decode: (literal) => (literal.type === "integer" ? BigInt(literal.value) : foreign),

@@ -5,7 +5,7 @@ import { encoded, guarded } from "./codec.ts";
 import { type Coder, structCoder } from "./coder.ts";
 import { isHandle } from "./handle.ts";
 import { handleKinds } from "./handle-kinds.ts";
-import { packerOf } from "./packer.ts";
+import { packerOf } from "./packers.ts";
 import { literalOfHandle, type Writing } from "./packing.ts";
 import { scalars } from "./scalar.ts";
 
@@ -16,7 +16,7 @@ const struct: Coder = structCoder(packerOf({ type: "any" }));
  * back exactly as it is; -0, NaN and infinities included. `where` names the value for errors.
  */
 export const encodeUntyped = (value: unknown, blobs: BlobStore, where = "the value"): Literals | Promise<Literals> =>
-  encoded(where, blobs, (writing) => (value === undefined ? {} : { [soleOutput]: encodeOne(value, writing) }));
+  encoded(where, blobs, value, (writing) => (value === undefined ? {} : { [soleOutput]: encodeOne(value, writing) }));
 
 /** Single values that a literal holds exactly are that literal, so that people and other languages see them. */
 function encodeOne(value: unknown, writing: Writing): Literal {
