@@ -46,7 +46,7 @@ export interface Control extends TaskCalls {
   createRun(scope: Scope, run: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
   getRun(scope: Scope, name: string): Promise<RunView>;
   listRuns(scope: Scope, listing: RunListing): Promise<Page<RunView>>;
-  /** Ends when the run has ended and everything was told. Pages of at most 1,000 actions, parents first. */
+  /** Ends when the run has ended and everything was told. Pages of at most 1,000 actions, in the order of their last change. */
   watchRun(scope: Scope, name: string, signal: AbortSignal): AsyncIterable<RunUpdate>;
   /** Does nothing to a run that has ended. */
   abortRun(scope: Scope, name: string, reason: string): Promise<Run>;

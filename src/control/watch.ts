@@ -60,7 +60,7 @@ export async function* watchRun(
   }
 }
 
-type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup };
+type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup; failure: { readonly error: unknown } | null };
 
 /**
  * The changes of one run, read once and handed to every attempt that follows its calls: the cost is
@@ -110,10 +110,7 @@ class RunFeed {
     if (this.#isReading) return;
     this.#isReading = true;
     this.#readAll()
-      .catch((error: unknown) => {
-        // The next change reads again from the same place; the followers have missed nothing.
-        process.emitWarning(`Reading the changes of a run failed: ${String(error)}`);
-      })
+      .catch((error: unknown) => this.#tell(error))
       .finally(() => {
         this.#isReading = false;
       });
@@ -130,6 +127,14 @@ class RunFeed {
       this.#afterRevision = page.at(-1)?.revision ?? this.#afterRevision;
       if (page.length === pageSize) this.#isStale = true;
       this.#hand(page);
+    }
+  }
+
+  /** Who follows must not wait for ever for what cannot be read. */
+  #tell(error: unknown): void {
+    for (const follower of [...this.#followers.values()].flatMap((followers) => [...followers])) {
+      follower.failure = { error };
+      follower.wakeup.set();
     }
   }
 
@@ -157,7 +162,7 @@ export class CallFeeds {
    * made after this returns cannot end unseen.
    */
   follow(caller: AttemptRef, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
-    const follower: Follower = { states: [], wakeup: new Wakeup() };
+    const follower: Follower = { states: [], wakeup: new Wakeup(), failure: null };
     const feed = this.#feeds.get(caller.run);
     feed?.add(caller.action, follower);
     const ready = feed === undefined ? this.#open(caller, follower) : Promise.resolve();
@@ -175,6 +180,7 @@ export class CallFeeds {
     try {
       while (!signal.aborted) {
         await follower.wakeup.wait();
+        if (follower.failure !== null) throw follower.failure.error;
         const states = follower.states.splice(0, pageSize);
         if (follower.states.length > 0) follower.wakeup.set();
         if (states.length > 0) yield states;

@@ -247,6 +247,22 @@ describe("engine", () => {
     assert.match(end, /stopped|Aborted/);
   });
 
+  test("a call that fails before it is awaited can still be caught", async () => {
+    const failing = env.task({ name: "failing" }, () => {
+      throw new Error("early");
+    });
+    const patient = env.task({ name: "patient", output: z.string() }, async () => {
+      const called = failing();
+      await double({ n: 1 });
+      await double({ n: 2 });
+      return called.then(
+        () => "fine",
+        (error: TaskError) => error.error.message,
+      );
+    });
+    assert.equal(await (await godwit.run(patient)).outputs(), "early");
+  });
+
   test("a recovering run takes what succeeded and runs the rest", async () => {
     const fragile = env.task({ name: "fragile", output: z.int() }, async () => {
       const { twice } = await double({ n: 21 });

@@ -22,6 +22,7 @@ export function progressReporter(session: Session, log: TaskLog): ProgressReport
       try {
         await session.attach(attach);
       } catch (error) {
+        if (session.signal.aborted) break;
         log.warn(`Progress could not be recorded: ${error instanceof Error ? error.message : String(error)}`);
         break;
       }

@@ -104,9 +104,11 @@ function callable<I extends Schema | undefined, O extends Schema | undefined>(
   if (options.name !== undefined) checkName("action", options.name);
   const call = (input?: unknown): Promise<unknown> => {
     const attempt = current();
-    return attempt === null
-      ? callPlainly(definition, input)
-      : callDurably(definition, attempt, input, { overrides, name: options.name ?? null, group: null });
+    if (attempt === null) return callPlainly(definition, input);
+    const called = callDurably(definition, attempt, input, { overrides, name: options.name ?? null, group: null });
+    // It may fail before the task comes to await it, and is on record either way: no reason to end the process.
+    called.catch(() => undefined);
+    return called;
   };
   return Object.assign(call, {
     override: (more: CallOptions) => callable<I, O>(definition, { ...options, ...more }),

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import { type Control, openControl, type Scope } from "../control/control.ts";
 import { type Action, isSuccess, isTerminal } from "../core/action.ts";
@@ -76,10 +77,17 @@ export type StartOptions = { readonly name?: string; readonly recover?: string; 
 
 const scope: Scope = { project: "default", domain: "development", caller: "test" };
 
-export async function testGodwit(options: TestGodwitOptions = {}): Promise<TestGodwit> {
-  const clock = new FakeClock(options.startMs);
-  const store = await openSqliteStore({ path: ":memory:" });
-  const blobs = memoryBlobs();
+export const testGodwit = async (options: TestGodwitOptions = {}): Promise<TestGodwit> =>
+  testGodwitOn({
+    clock: new FakeClock(options.startMs),
+    store: await openSqliteStore({ path: ":memory:" }),
+    blobs: memoryBlobs(),
+  });
+
+/** What outlives an engine, so that a crash sweep can start another on it. */
+export type TestGround = { readonly clock: FakeClock; readonly store: Store; readonly blobs: BlobStore };
+
+export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise<TestGodwit> {
   const lines = new Map<string, string[]>();
   const logs = {
     append: ({ run, action }: { readonly run: number; readonly action: string }, more: readonly LogLine[]) => {
@@ -132,7 +140,7 @@ type Parts = {
   readonly control: Control;
   readonly store: Store;
   readonly engine: Engine;
-  readonly blobs: ReturnType<typeof memoryBlobs>;
+  readonly blobs: BlobStore;
   readonly lines: ReadonlyMap<string, readonly string[]>;
   readonly isIdle: () => boolean;
 };

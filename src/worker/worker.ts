@@ -168,6 +168,8 @@ class Worker {
     const attempt = this.#blamed();
     if (attempt !== null && this.#attempts.fail(attempt, this.#options.errorOf(thrown))) return;
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    // What a stopped attempt left behind rejects because it was stopped: nobody has to hear of it.
+    if (attempt !== null && isGodwitError(thrown) && thrown.code === "aborted") return;
     if (attempt !== null) {
       // Late, of an attempt that has ended: its outcome stands, and others have no part in it.
       this.#output.print(null, "stderr", `Not caught, after attempt ${attemptId(attempt)} had ended: ${text}\n`);
