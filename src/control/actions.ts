@@ -1,6 +1,6 @@
 // Actions: finding, listing, reading, aborting, signalling.
 import { type Action, type ActionError, isTerminal, step } from "../core/action.ts";
-import { GodwitError } from "../core/error.ts";
+import { assert, GodwitError } from "../core/error.ts";
 import type { Checkpoint, ConditionSpec } from "../core/messages.ts";
 import { didYouMean, rootName } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
@@ -89,17 +89,34 @@ export async function getAction(parts: Parts, scope: Scope, runName: string, wan
     parts.documents.taskSpec(action),
     parts.store.attempts(action),
     attachment<Omit<Progress, "atMs">>(parts, action, "progress"),
-    attachment<{ readonly digest: string }>(parts, action, "report"),
+    attachment<{ readonly digest: string }>(parts, await madeBy(parts, scope, action), "report"),
     attachment<Checkpoint>(parts, action, "checkpoint"),
   ]);
   return {
     action,
     spec,
+    condition: action.type === "condition" ? await conditionOf(parts, action) : null,
     attempts,
     progress: progress === null ? null : { ...progress.content, atMs: progress.atMs },
     report: report?.content.digest ?? null,
     checkpointSizeBytes: checkpoint?.content.sizeBytes ?? null,
   };
+}
+
+/** A result that was taken over may itself have been: followed so far. */
+const maxReuses = 100;
+
+/** The action that did the work: what the cache or a recovery took over, its report among it, is there. */
+async function madeBy(parts: Parts, scope: Scope, action: Action): Promise<Action> {
+  let at = action;
+  for (let reuses = 0; at.reusedFrom !== null && reuses < maxReuses; reuses++) {
+    const [runName, name] = at.reusedFrom.split("/") as [string, string];
+    const run = await parts.store.run(scope.project, scope.domain, runName);
+    const [source] = run === null ? [] : await parts.store.actions([{ run: run.id, name }]);
+    if (source === undefined) return at;
+    at = source;
+  }
+  return at;
 }
 
 async function attachment<T>(
@@ -139,8 +156,7 @@ export async function signal(
 ): Promise<Action> {
   const run = await getRun(parts, scope, runName);
   const action = await findCondition(parts, run, wanted);
-  const spec = (await parts.documents.specs([action.spec ?? ""])).get(action.spec ?? "") as ConditionSpec | undefined;
-  if (spec === undefined) throw new GodwitError("internal", `What the condition ${wanted} waits for is not recorded.`);
+  const spec = await conditionOf(parts, action);
   const literal = signalLiteral(spec, value);
   const [policy] = await parts.documents.policies([action]);
   if (policy === undefined) throw new GodwitError("internal", `The condition ${wanted} has no policy.`);
@@ -149,6 +165,13 @@ export async function signal(
   const result = await parts.store.commit([{ type: "updateAction", action: next }]);
   if (result.type !== "committed") throw answered(action.label);
   return next;
+}
+
+async function conditionOf(parts: Parts, action: Action): Promise<ConditionSpec> {
+  const digest = action.spec ?? "";
+  const spec = (await parts.documents.specs([digest])).get(digest) as ConditionSpec | undefined;
+  assert(spec !== undefined, `what the condition ${action.name} waits for is recorded`);
+  return spec;
 }
 
 /** The one that waits; if none does, the one that did, to say so. */

@@ -1,7 +1,7 @@
 // The words in which control is asked and answers.
 import type { Action, AttemptRecord, Phase } from "../core/action.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
-import type { LogLine } from "../core/messages.ts";
+import type { ConditionSpec, LogLine } from "../core/messages.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
@@ -50,7 +50,9 @@ export type ActionView = {
   /** Those that were followed by another; the last one is in `action`. */
   readonly attempts: readonly AttemptRecord[];
   readonly progress: Progress | null;
-  /** Digest of the blob with the HTML. */
+  /** What it waits for; null for tasks and traces. */
+  readonly condition: ConditionSpec | null;
+  /** Digest of the blob with the HTML; of the action that did the work, where its result was taken over. */
   readonly report: string | null;
   readonly checkpointSizeBytes: number | null;
 };

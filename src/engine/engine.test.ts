@@ -247,6 +247,22 @@ describe("engine", () => {
     assert.match(end, /stopped|Aborted/);
   });
 
+  test("a result from the cache shows the report of the action that made it", async () => {
+    const told = env.task({ name: "told", output: z.int(), cache: { version: "1" } }, () => {
+      context().report.append("<p>told</p>");
+      return 1;
+    });
+    const scope = { project: "default", domain: "development", caller: "test" };
+    const reports = [];
+    for (let time = 0; time < 2; time++) {
+      const run = await godwit.run(told);
+      await run.outputs();
+      reports.push((await godwit.control.getAction(scope, run.name, "a0")).report);
+    }
+    assert.match(String(reports[0]), /^[0-9a-f]{64}$/);
+    assert.equal(reports[1], reports[0]);
+  });
+
   test("a call that fails before it is awaited can still be caught", async () => {
     const failing = env.task({ name: "failing" }, () => {
       throw new Error("early");

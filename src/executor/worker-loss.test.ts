@@ -57,7 +57,7 @@ test("a task that takes its process down at once is the one that fails", async (
   assert.match(first as string, /^system WorkerLost: .*SIGKILL/);
   assert.match(
     second as string,
-    /^system WorkerLost: The task's code called process\.exit\(3\) at .*pool\.fixture\.ts/,
+    /^user WorkerLost: The task's code called process\.exit\(3\) at .*pool\.fixture\.ts/,
   );
   assert.match(third as string, /^system WorkerLost: .*SIGABRT/);
   assert.match(fourth as string, /^system WorkerLost: The worker process sent what cannot be read .*this is no JSON/);
