@@ -9,7 +9,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { custom, type ZodType } from "zod";
-import type { BlobStore } from "../blob/blob.ts";
+import type { BlobStore, StoredBlob } from "../blob/blob.ts";
 import { GodwitError } from "../core/error.ts";
 import { type BlobLiteral, blobUri, parseBlobUri } from "../core/value.ts";
 import { type Handle, storedIn, storeIn } from "./handle.ts";
@@ -23,6 +23,8 @@ type Source =
   | { readonly type: "stored"; readonly blobs: BlobStore; readonly literal: BlobLiteral }
   /** Found when it is first asked for. */
   | { readonly type: "lazy"; readonly find: () => Promise<Source> };
+
+type ReadableSource = Exclude<Source, { readonly type: "stream" | "lazy" }>;
 
 export type FileOptions = {
   /** Default: the last part of the path. */
@@ -38,7 +40,7 @@ export class File implements Handle {
   readonly format: string;
   #source: Source;
   /** A stream can be read once: everybody waits for the one who does. */
-  #spooling: Promise<Source> | null = null;
+  #spooling: Promise<ReadableSource> | null = null;
   #path: Promise<string> | null = null;
 
   /** Use one of the `from…` functions. */
@@ -156,40 +158,53 @@ export class File implements Handle {
   async [storeIn](blobs: BlobStore): Promise<BlobLiteral> {
     const known = this[storedIn](blobs);
     if (known !== null) return known;
-    const source = this.#spooling === null ? await located(this.#source) : await this.#spooling;
-    const { digest, sizeBytes } = await this.#put(source, blobs);
-    const literal: BlobLiteral = {
+    if (this.#source.type !== "stream" || this.#spooling !== null) {
+      return this.#becomeStored(blobs, await this.#put(await this.#readable(), blobs));
+    }
+    // Straight into the store; who reads meanwhile waits for that.
+    const stored = blobs.put(this.#source.stream);
+    this.#spooling = stored.then((blob) => {
+      const literal = this.#becomeStored(blobs, blob);
+      return { type: "stored", blobs, literal };
+    });
+    // If the stream breaks, everybody who reads is told; nobody may be reading.
+    this.#spooling.catch(() => undefined);
+    return this.#becomeStored(blobs, await stored);
+  }
+
+  #becomeStored(blobs: BlobStore, { digest, sizeBytes }: StoredBlob): BlobLiteral {
+    const uri = blobUri(digest, this.name);
+    const literal = {
       type: "blob",
-      uri: blobUri(digest, this.name),
+      uri,
       format: this.format,
       dimensionality: "single",
       hash: digest,
       sizeBytes,
-    };
+    } as const;
     this.#source = { type: "stored", blobs, literal };
     return literal;
   }
 
-  #put(source: Source, blobs: BlobStore): ReturnType<BlobStore["put"]> {
+  #put(source: ReadableSource, blobs: BlobStore): Promise<StoredBlob> {
     switch (source.type) {
       case "path":
         return this.#reading(source.path, (path) => blobs.putFile(path));
       case "bytes":
         return blobs.put(source.bytes);
-      case "stream":
-        return blobs.put(source.stream);
-      default:
-        return blobs.put(this.stream());
+      case "stored":
+        return blobs.put(source.blobs.stream(source.literal.hash));
     }
   }
 
   /** A source that can be read many times. */
-  async #readable(): Promise<Exclude<Source, { type: "stream" | "lazy" }>> {
-    if (this.#source.type === "lazy" || this.#source.type === "stream") {
-      this.#spooling ??= located(this.#source).then(spooled(this.name));
-      this.#source = await this.#spooling;
-    }
-    return this.#source as Exclude<Source, { type: "stream" | "lazy" }>;
+  async #readable(): Promise<ReadableSource> {
+    const source = this.#source;
+    if (source.type !== "lazy" && source.type !== "stream") return source;
+    this.#spooling ??= located(source).then(spooled(this.name));
+    const readable = await this.#spooling;
+    if (this.#source === source) this.#source = readable;
+    return readable;
   }
 
   async #madePath(): Promise<string> {
@@ -239,13 +254,15 @@ export class File implements Handle {
   }
 }
 
-const located = async (source: Source): Promise<Source> =>
+type LocatedSource = Exclude<Source, { readonly type: "lazy" }>;
+
+const located = async (source: Source): Promise<LocatedSource> =>
   source.type === "lazy" ? located(await source.find()) : source;
 
 /** Streams are kept in a file of this process before they are read. */
 const spooled =
   (name: string) =>
-  async (source: Source): Promise<Source> => {
+  async (source: LocatedSource): Promise<ReadableSource> => {
     if (source.type !== "stream") return source;
     const path = join(await scratchDir(), name);
     await pipeline(Readable.from(source.stream), createWriteStream(path));
