@@ -5,7 +5,7 @@ import type { Checkpoint, ConditionSpec } from "../core/messages.ts";
 import { didYouMean, rootName } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { type Literal, soleOutput } from "../core/value.ts";
-import { abortChanges } from "./abort.ts";
+import { abortOne } from "./abort.ts";
 import type { ActionListing, ActionView, Page, Progress, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { getRun, maxPage, pageToken, tokenOf } from "./runs.ts";
@@ -136,15 +136,9 @@ export async function abortAction(
   reason: string,
 ): Promise<Action> {
   const run = await getRun(parts, scope, runName);
-  for (;;) {
-    const action = await findAction(parts, run, wanted);
-    const changes = await abortChanges(parts, action, reason);
-    if (changes.length === 0) return action;
-    if ((await parts.store.commit(changes)).type === "committed") {
-      parts.onAbort();
-      return findAction(parts, run, action.name);
-    }
-  }
+  const { name } = await findAction(parts, run, wanted);
+  await abortOne(parts, { run: run.id, name }, reason);
+  return findAction(parts, run, name);
 }
 
 export async function signal(

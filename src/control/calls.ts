@@ -34,7 +34,7 @@ import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
 import { emptyPayload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
 import type { Attachment, Change } from "../store/store.ts";
-import { abortChanges } from "./abort.ts";
+import { abortOne } from "./abort.ts";
 import type { Parts } from "./parts.ts";
 
 /** Deeper nesting is taken for a recursion without end. */
@@ -305,6 +305,5 @@ export async function abortCalls(
 ): Promise<void> {
   const [parent, ...children] = await currentAttempt(parts, caller, names);
   const own = children.filter((child) => child.parent === parent.name);
-  await Promise.all(own.map(async (child) => parts.store.commit(await abortChanges(parts, child, reason))));
-  parts.onAbort();
+  await Promise.all(own.map((child) => abortOne(parts, child, reason)));
 }

@@ -10,7 +10,7 @@ import { interfaceHash, specDigest, type TaskSpec } from "../core/task.ts";
 import { hashLiterals } from "../core/value.ts";
 import { manifestKey } from "../store/documents.ts";
 import type { Change } from "../store/store.ts";
-import { abortChanges } from "./abort.ts";
+import { abortOne } from "./abort.ts";
 import type { NewRun, Page, RunListing, RunView, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 
@@ -157,14 +157,7 @@ export function tokenOf<T>(token: string): T {
 }
 
 export async function abortRun(parts: Parts, scope: Scope, name: string, reason: string): Promise<Run> {
-  for (;;) {
-    const run = await getRun(parts, scope, name);
-    const [root] = await parts.store.actions([{ run: run.id, name: rootName }]);
-    const changes = root === undefined ? [] : await abortChanges(parts, root, reason);
-    if (changes.length === 0) return run;
-    if ((await parts.store.commit(changes)).type === "committed") {
-      parts.onAbort();
-      return getRun(parts, scope, name);
-    }
-  }
+  const run = await getRun(parts, scope, name);
+  await abortOne(parts, { run: run.id, name: rootName }, reason);
+  return getRun(parts, scope, name);
 }
