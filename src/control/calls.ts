@@ -43,12 +43,7 @@ const maxDepth = 10_000;
 const maxTries = 100;
 
 export async function call(parts: Parts, caller: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
-  if (calls.length > maxCallsPerRequest) {
-    throw new GodwitError(
-      "resource_exhausted",
-      `A request makes at most ${maxCallsPerRequest} calls, not ${calls.length}.`,
-    );
-  }
+  checkSize(calls.length);
   const run = await parts.runById(caller.run);
   const { tasks } = await parts.documents.manifest(run.bundle);
   for (let tries = 0; tries < maxTries; tries++) {
@@ -59,6 +54,11 @@ export async function call(parts: Parts, caller: AttemptRef, calls: readonly Cal
     "unavailable",
     `Calls of ${caller.action} met others of the same names ${maxTries} times; try again.`,
   );
+}
+
+function checkSize(calls: number): void {
+  if (calls <= maxCallsPerRequest) return;
+  throw new GodwitError("resource_exhausted", `A request is about at most ${maxCallsPerRequest} calls, not ${calls}.`);
 }
 
 type Calling = { readonly run: Run; readonly tasks: KnownTasks; readonly caller: AttemptRef };
@@ -303,6 +303,7 @@ export async function abortCalls(
   names: readonly string[],
   reason: string,
 ): Promise<void> {
+  checkSize(names.length);
   const [parent, ...children] = await currentAttempt(parts, caller, names);
   const own = children.filter((child) => child.parent === parent.name);
   await Promise.all(own.map((child) => abortOne(parts, child, reason)));

@@ -206,6 +206,27 @@ describe("engine", () => {
     await assert.rejects((await godwit.run(most60)).outputs(), /is even/);
   });
 
+  test("a map that gives up ends all of its calls, however many", async () => {
+    const never = env.task({ name: "never", input: z.object({ n: z.int() }) }, ({ n }) => {
+      if (n === 0) throw new Error("the first fails");
+      return new Promise<void>(() => undefined);
+    });
+    const hopeful = env.task({ name: "hopeful", output: z.int() }, async () => {
+      await map(
+        never,
+        Array.from({ length: 2_500 }, (_, n) => ({ n })),
+      ).catch(() => undefined);
+      return 1;
+    });
+    const run = await godwit.run(hopeful);
+    assert.equal(await run.outputs(), 1);
+    const { counts } = await godwit.control.getRun(
+      { project: "default", domain: "development", caller: "test" },
+      run.name,
+    );
+    assert.deepEqual(counts, { succeeded: 1, failed: 1, aborted: 2_499 });
+  });
+
   test("aborting a run ends every descendant and tells the running code", async () => {
     let told = 0;
     const leaf = env.task(

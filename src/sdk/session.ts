@@ -108,8 +108,10 @@ export class Session {
   }
 
   /** Gives up calls that have not ended. */
-  abandon(names: readonly string[], reason: string): Promise<void> {
-    return this.#calls.abortCalls(this.#attempt, names, reason);
+  async abandon(names: readonly string[], reason: string): Promise<void> {
+    for (let from = 0; from < names.length; from += maxCallsPerRequest) {
+      await this.#calls.abortCalls(this.#attempt, names.slice(from, from + maxCallsPerRequest), reason);
+    }
   }
 
   /** Names of calls that nobody has seen the end of. */
