@@ -81,6 +81,24 @@ test("flags are read by their type", () => {
     assert.deepEqual(literalFromText(type, text, "--value"), literal, `${typeText(type)}: ${text}`);
 });
 
+test("of the members of a union the most specific takes a JSON value, whatever their order", () => {
+  const moment = { tag: "datetime", type: simple("datetime") };
+  const text = { tag: "str", type: simple("string") };
+  const float = { tag: "float", type: simple("float") };
+  const integer = { tag: "int", type: simple("integer") };
+  const tagsOf = (json: string): unknown =>
+    (
+      literalFromText(
+        list({ type: "union", variants: [text, float, moment, integer] }),
+        json,
+        "--value",
+      ) as unknown as {
+        elements: { tag: string }[];
+      }
+    ).elements.map(({ tag }) => tag);
+  assert.deepEqual(tagsOf('["2026-01-31", "x", 3, 3.5, "3"]'), ["datetime", "str", "int", "float", "str"]);
+});
+
 test("what is wrong with a flag is said with its path, what was expected and what was found", () => {
   const cases: [LiteralType, string, string][] = [
     [simple("integer"), "abc", '--value: expected an integer, got "abc".'],
@@ -106,11 +124,7 @@ test("what is wrong with a flag is said with its path, what was expected and wha
     [layers, '{"layers": [{}]}', '--value.layers[0]: expected an object with "units", got an empty object.'],
     [layers, '{"layer": []}', '--value.layer: expected no such property, got an empty list. Did you mean "layers"?'],
     [layers, '{"rate": "fast"}', '--value.rate: expected a number or null, got "fast".'],
-    [
-      layers,
-      '{"kind": "adm"}',
-      '--value.kind: expected one of "adam", "sgd", got "adm". Did you mean "adam"?',
-    ],
+    [layers, '{"kind": "adm"}', '--value.kind: expected one of "adam", "sgd", got "adm". Did you mean "adam"?'],
     [layers, '{"when": "soon"}', '--value.when: expected a date and time such as 2026-01-31T12:00:00Z, got "soon".'],
     [
       { type: "blob", format: "", dimensionality: "single" },
@@ -131,15 +145,13 @@ test("every single value is read again from its text", () => {
     fc
       .bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
       .map((value): [string, Literal] => ["integer", { type: "integer", value: String(value) }]),
-    fc
-      .double()
-      .map((value): [string, Literal] => [
-        "float",
-        {
-          type: "float",
-          value: Object.is(value, -0) ? "-0" : Number.isFinite(value) ? value : (String(value) as "NaN"),
-        },
-      ]),
+    fc.double().map((value): [string, Literal] => [
+      "float",
+      {
+        type: "float",
+        value: Object.is(value, -0) ? "-0" : Number.isFinite(value) ? value : (String(value) as "NaN"),
+      },
+    ]),
     fc.string().map((value): [string, Literal] => ["string", { type: "string", value }]),
     fc.boolean().map((value): [string, Literal] => ["boolean", { type: "boolean", value }]),
     fc

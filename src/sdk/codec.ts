@@ -235,12 +235,24 @@ type Result = Awaited<ReturnType<Schema["~standard"]["validate"]>>;
 const validated = (result: Result): Validated =>
   result.issues === undefined
     ? { type: "valid", value: result.value }
-    : { type: "invalid", issues: result.issues.map((issue) => ({ path: issuePath(issue), message: issue.message })) };
+    : { type: "invalid", issues: result.issues.map((issue) => issueOf(issue, [])) };
 
-const issuePath = (issue: SchemaIssue): string =>
-  pathText(
-    (issue.path ?? []).map((step) => {
-      const key = typeof step === "object" ? step.key : step;
-      return typeof key === "number" ? key : String(key);
-    }),
-  );
+type Steps = readonly (string | number)[];
+
+function issueOf(issue: SchemaIssue, above: Steps): Issue {
+  const steps = [...above, ...(issue.path ?? []).map(stepOf)];
+  const members = (issue as { readonly errors?: readonly (readonly SchemaIssue[])[] }).errors ?? [];
+  const inside = members.flatMap((member) => member.slice(0, 1));
+  if (inside.length === 0) return { path: pathText(steps), message: issue.message };
+  // Zod says of a union no more than that nothing fits. The member that got furthest was meant; if all
+  // failed at once, what each asks for is said.
+  const furthest = inside.reduce((best, one) => ((one.path?.length ?? 0) > (best.path?.length ?? 0) ? one : best));
+  if ((furthest.path?.length ?? 0) > 0) return issueOf(furthest, steps);
+  const messages = inside.map((one) => issueOf(one, steps).message);
+  return { path: pathText(steps), message: [...new Set(messages)].join(", or ") };
+}
+
+function stepOf(step: PropertyKey | { readonly key: PropertyKey }): string | number {
+  const key = typeof step === "object" ? step.key : step;
+  return typeof key === "number" ? key : String(key);
+}
