@@ -22,6 +22,7 @@ import { GodwitError, isGodwitError } from "../core/error.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { locate } from "../sdk/call-sites.ts";
 import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
+import { checkPackages } from "./packages.ts";
 
 export type LoadedCode = {
   readonly graph: ModuleGraph;
@@ -66,6 +67,7 @@ async function loadBundle(bundle: string, projectDir: string, options: CodeLoade
     );
   });
   const { main, graph } = await materialise(bundle, directory, options);
+  await checkPackages(graph);
   const url = pathToFileURL(main).href;
   if (!getSourceMapsSupport().enabled) setSourceMapsSupport(true);
   registerBundle({ url, projectDir: directory });
