@@ -11,7 +11,7 @@ const layers: Layers = {
   core: { may: [], doors: "all", packages: ["node:crypto"] },
   idl: { may: ["core"], packages: ["@msgpack/msgpack", "hyparquet", "hyparquet-writer"] },
   store: { may: ["core"], doors: ["store/documents.ts"], packages: ["node:sqlite"] },
-  blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts"] },
+  blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {
     may: ["core", "idl", "blob"],

@@ -8,6 +8,7 @@ import type { RunsOptions } from "./commands/get-runs.ts";
 import type { TaskOptions } from "./commands/get-tasks.ts";
 import type { LogsOptions } from "./commands/logs.ts";
 import type { OutputOptions } from "./commands/output.ts";
+import type { ReportOptions } from "./commands/report.ts";
 import type { CommonOptions } from "./place.ts";
 import { type Finish, limitOption, optionsOf, withCommonOptions } from "./program-options.ts";
 import type { Io } from "./terminal.ts";
@@ -39,6 +40,7 @@ Examples:
   godwit get actions nightly --phase failed,timed-out
   godwit get action nightly train
   godwit get output nightly model --to model.json
+  godwit get report nightly train
   godwit get task train`,
   );
   const add = (name: string, description: string): Command => {
@@ -76,6 +78,7 @@ Examples:
     finish(await getAction(name, wanted, optionsOf<CommonOptions>(action), io));
   });
   addOutput(add("output", "print outputs, or write them to a path"), io, finish);
+  addReport(add("report", "write the report (HTML) of a run or an action to a file, and print its path"), io, finish);
   addTasks(add, io, finish);
   return get;
 }
@@ -94,6 +97,21 @@ function addOutput(output: Command, io: Io, finish: Finish): void {
     const { getOutput } = await import("./commands/output.ts");
     const words = [first, second].filter((word) => word !== undefined);
     finish(await getOutput(run, words, optionsOf<OutputOptions>(output), io));
+  });
+}
+
+function addReport(report: Command, io: Io, finish: Finish): void {
+  report
+    .argument("<run>")
+    .argument("[action]", "default: the run's own task")
+    .option("--to <path>", "file or directory (default: <run>-<task>.html in the current directory)")
+    .addHelpText(
+      "after",
+      `\n${actionWords}\n\nExamples:\n  godwit get report nightly\n  godwit get report nightly train --to train.html`,
+    );
+  report.action(async (run: string, action: string | undefined) => {
+    const { getReport } = await import("./commands/report.ts");
+    finish(await getReport(run, action, optionsOf<ReportOptions>(report), io));
   });
 }
 

@@ -5,6 +5,7 @@ import type { DriveOptions } from "./drive.ts";
 import { codeOf, exitFailed, exitOk, messageOf } from "./error-report.ts";
 import { Interrupted, Interrupts } from "./interrupts.ts";
 import type { CommonOptions } from "./place.ts";
+import { reportLines } from "./report-hints.ts";
 import type { Session } from "./session.ts";
 import {
   type Ending,
@@ -93,7 +94,9 @@ async function tell(session: Session, ending: Ending, options: DisplayOptions): 
   if (options.json === true) await writeJson(io, await summaryOf(session, ending, failure));
   else if (isGood) {
     const lines = valueLines(await outputsOf(session, ending.run.name), paintFor(io.stdout, io.env));
-    if (lines.length > 0) await write(io.stdout, `${lines.join("\n")}\n`);
+    const hints = options.quiet === true ? [] : await reportLines(session, ending.run.name, paintFor(screen, io.env));
+    const all = [...lines, ...hints];
+    if (all.length > 0) await write(io.stdout, `${all.join("\n")}\n`);
   }
   if (!isGood) {
     const lines = endingFailure(session, ending.run, failure, paintFor(io.stderr, io.env));

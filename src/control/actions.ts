@@ -107,7 +107,7 @@ export async function getAction(parts: Parts, scope: Scope, runName: string, wan
 const maxReuses = 100;
 
 /** The action that did the work: what the cache or a recovery took over, its report among it, is there. */
-async function madeBy(parts: Parts, scope: Scope, action: Action): Promise<Action> {
+export async function madeBy(parts: Parts, scope: Scope, action: Action): Promise<Action> {
   let at = action;
   for (let reuses = 0; at.reusedFrom !== null && reuses < maxReuses; reuses++) {
     const [runName, name] = at.reusedFrom.split("/") as [string, string];

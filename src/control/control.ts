@@ -24,6 +24,7 @@ import { explain, listCache, removeCache } from "./cache.ts";
 import { abortCalls, attach, call } from "./calls.ts";
 import { readLogs } from "./logs.ts";
 import { type ControlOptions, partsOf } from "./parts.ts";
+import { listReports } from "./reports.ts";
 import { abortRun, createRun, getRun, listRuns, withCounts } from "./runs.ts";
 import { CallFeeds, watchRun } from "./watch.ts";
 
@@ -54,6 +55,8 @@ export interface Control extends TaskCalls {
   listActions(scope: Scope, run: string, listing: ActionListing): Promise<Page<Action>>;
   /** `action` is a name, the beginning of one that is not ambiguous, or the label of the only action with it. */
   getAction(scope: Scope, run: string, action: string): Promise<ActionView>;
+  /** Those that have a report, the root first; of a large run not more than its first 1,000 tasks are looked at. */
+  listReports(scope: Scope, run: string): Promise<readonly Action[]>;
   abortAction(scope: Scope, run: string, action: string, reason: string): Promise<Action>;
   /** `condition` as `action` above. `value` is JSON and has to be of the condition's type. */
   signal(scope: Scope, run: string, condition: string, value: unknown): Promise<Action>;
@@ -90,6 +93,7 @@ export function openControl(options: ControlOptions): Control {
     abortRun: (scope, name, reason) => abortRun(parts, scope, name, reason),
     listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
     getAction: (scope, run, action) => getAction(parts, scope, run, action),
+    listReports: (scope, run) => listReports(parts, scope, run),
     abortAction: (scope, run, action, reason) => abortAction(parts, scope, run, action, reason),
     signal: (scope, run, condition, value) => signal(parts, scope, run, condition, value),
     explain: (scope, run, action) => explain(parts, scope, run, action),

@@ -1,6 +1,6 @@
 // `godwit get output`: what an action gave, printed or written to a path.
-import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
-import { dirname, extname, join, resolve, sep } from "node:path";
+import { stat } from "node:fs/promises";
+import { extname, join, resolve, sep } from "node:path";
 import { writeDirectory } from "../../blob/directory.ts";
 import type { Action } from "../../core/action.ts";
 import { GodwitError } from "../../core/error.ts";
@@ -10,6 +10,7 @@ import type { CommonOptions } from "../place.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { literalsJson, nameOf, valueLines } from "../value-text.ts";
+import { writeTo } from "../written-file.ts";
 
 export type OutputOptions = CommonOptions & { readonly to?: string };
 
@@ -33,7 +34,7 @@ export async function getOutput(
         );
       return 0;
     }
-    const written = await extract(session, chosen, resolve(io.cwd, options.to));
+    const written = await extract(session, chosen, options.to, io);
     if (options.json === true) await writeJson(io, { written });
     else for (const path of written) await writeLine(io.stdout, path);
     return 0;
@@ -74,18 +75,27 @@ function named(literals: Literals, name: string, action: Action): Literal {
 }
 
 /** One value goes to the path itself, several into it as a directory. */
-async function extract(session: Session, literals: Literals, to: string): Promise<readonly string[]> {
+async function extract(session: Session, literals: Literals, given: string, io: Io): Promise<readonly string[]> {
+  const to = resolve(io.cwd, given);
   const entries = Object.entries(literals);
   const [only] = entries;
-  if (entries.length === 1 && only !== undefined) return [await writeValue(session, only[1], await inside(to, only))];
+  if (entries.length === 1 && only !== undefined)
+    return [await writeValue(session, only[1], await inside(to, given.endsWith(sep), only))];
   const written: string[] = [];
   for (const entry of entries) written.push(await writeValue(session, entry[1], join(to, fileName(entry))));
   return written;
 }
 
-async function inside(to: string, entry: readonly [string, Literal]): Promise<string> {
+/** A file goes into a directory, under its own name; a directory is the path itself. */
+async function inside(to: string, isMeant: boolean, entry: readonly [string, Literal]): Promise<string> {
+  if (isFolder(entry[1]) && !isMeant) return to;
   const isDirectory = (await stat(to).catch(() => null))?.isDirectory() === true;
-  return isDirectory || to.endsWith(sep) ? join(to, fileName(entry)) : to;
+  return isDirectory || isMeant ? join(to, fileName(entry)) : to;
+}
+
+function isFolder(literal: Literal): boolean {
+  const plain = literal.type === "union" ? literal.value : literal;
+  return plain.type === "blob" && plain.dimensionality === "multipart";
 }
 
 function fileName([name, literal]: readonly [string, Literal]): string {
@@ -99,17 +109,14 @@ const safe = (name: string): string => name.replaceAll(/[/\\]/g, "_").replace(/^
 
 async function writeValue(session: Session, literal: Literal, path: string): Promise<string> {
   const { blobs } = session.godwit;
-  await mkdir(dirname(path), { recursive: true });
   if (literal.type === "union") return writeValue(session, literal.value, path);
-  if (literal.type === "blob" && literal.dimensionality === "multipart") {
+  if (literal.type === "blob" && literal.dimensionality === "multipart")
     await writeDirectory(blobs, literal.hash, path);
-    return path;
-  }
-  if (literal.type === "blob") await copyFile(await blobs.path(literal.hash), path);
+  else if (literal.type === "blob") await writeTo(path, { type: "file", path: await blobs.path(literal.hash) });
   else if (literal.type === "structuredDataset") await writeTable(session, literal.hash, path);
   else {
     const { literalToText } = await import("../../idl/idl.ts");
-    await writeFile(path, `${literalToText(literal)}\n`);
+    await writeTo(path, { type: "text", text: `${literalToText(literal)}\n` });
   }
   return path;
 }
@@ -120,6 +127,6 @@ async function writeTable({ godwit }: Session, digest: string, path: string): Pr
   const extension = extname(path).toLowerCase();
   if (extension === ".csv" || extension === ".json") {
     const { convertTable } = await import("../input-tables.ts");
-    await writeFile(path, await convertTable(source, extension));
-  } else await copyFile(source, path);
+    await writeTo(path, { type: "text", text: await convertTable(source, extension) });
+  } else await writeTo(path, { type: "file", path: source });
 }
