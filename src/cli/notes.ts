@@ -42,8 +42,9 @@ export class Notes implements TreeNotes {
 
   /** Of a condition that has begun to wait. */
   async prompt(node: TreeNode): Promise<void> {
-    if (node.spec === null || this.prompts.has(node.name) || this.prompts.size > 1_000) return;
-    const spec = await conditionSpec(this.#session, node.spec);
+    if (this.prompts.has(node.name) || this.prompts.size > 1_000) return;
+    const { control } = this.#session.godwit;
+    const { condition: spec } = await control.getAction(this.#session.scope, this.#run.name, node.name);
     if (spec === null) return;
     const asks = spec.prompt === null ? "" : `${printable(spec.prompt)} `;
     this.prompts.set(node.name, { text: `${asks}(${spec.valueType})`, example: examples[spec.valueType] });
@@ -72,11 +73,6 @@ const examples: Record<ConditionSpec["valueType"], string> = {
   float: "0.5",
   string: "TEXT",
 };
-
-export async function conditionSpec(session: Session, digest: string): Promise<ConditionSpec | null> {
-  const text = (await session.godwit.store.documents([digest])).get(digest);
-  return text === undefined ? null : (JSON.parse(text) as ConditionSpec);
-}
 
 export function progressText(progress: { readonly fraction: number | null; readonly message: string | null }): string {
   const percent = progress.fraction === null ? "" : `${Math.round(progress.fraction * 100)}%`;

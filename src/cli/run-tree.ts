@@ -33,8 +33,6 @@ export type TreeNode = {
   startedAtMs: number | null;
   endedAtMs: number | null;
   error: string | null;
-  /** Digest of what it runs or waits for. */
-  readonly spec: string | null;
   readonly groups: Map<string, TreeGroup>;
 };
 
@@ -207,7 +205,6 @@ function nodeOf(action: Action): TreeNode {
     startedAtMs: null,
     endedAtMs: null,
     error: null,
-    spec: action.spec,
     groups: new Map(),
   };
   fill(node, action);

@@ -1,6 +1,5 @@
 // `godwit signal`: answers a condition that a run waits for.
 import { isTerminal } from "../../core/action.ts";
-import { conditionSpec } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord } from "../records.ts";
 import { withExisting } from "../session.ts";
@@ -19,7 +18,8 @@ export async function signal(
     const value = await valueFor(text, async () => {
       const waiting = await godwit.control.listActions(scope, name, { phases: ["paused"], limit: 1_000, token: null });
       const found = waiting.items.find((each) => each.label === condition || each.name.startsWith(condition));
-      return found?.spec == null ? null : ((await conditionSpec(session, found.spec))?.valueType ?? null);
+      if (found === undefined) return null;
+      return (await godwit.control.getAction(scope, name, found.name)).condition?.valueType ?? null;
     });
     const action = await godwit.control.signal(scope, name, condition, value);
     if (options.json === true) await writeJson(io, actionRecord(action, name));
