@@ -1,3 +1,4 @@
+// Values from text, as people write them in flags, and what they are told when it does not fit.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// Objects as msgpack, and back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRecord, type Packed, pack, packJson, tag, tagOf, unpack, unpackJson } from "./idl.ts";

@@ -1,3 +1,4 @@
+// Tables as Parquet, and back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeParquet, openParquet, writeParquet } from "./idl.ts";

@@ -1,3 +1,4 @@
+// Values of each type as literals, and back; and what cannot be carried.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";

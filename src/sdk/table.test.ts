@@ -1,3 +1,4 @@
+// Tables as values: rows, columns, Arrow, CSV.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
