@@ -130,6 +130,8 @@ export class Engine {
       reject(new GodwitError("canceled", "Godwit was closed before the run had ended; it can be resumed."));
     }
     this.#serving.clear();
+    // Nothing is leased to it any more, so nobody will ask whether it lives.
+    await this.#parts.store.forget([this.#parts.id]);
   }
 
   async #run(): Promise<void> {
