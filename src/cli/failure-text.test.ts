@@ -39,9 +39,8 @@ function lines(createdAtMs: number): readonly string[] {
     };
     return failureLines(
       run(directory, createdAtMs),
-      { error, action: action("cccccccc", "a0", failed) },
-      directory,
-      noPaint,
+      { error, action: action("cccccccc", "a0", failed), callers: ["main", "sweep"] },
+      { cwd: directory, width: 100, paint: noPaint },
     );
   } finally {
     rmSync(directory, { recursive: true });
@@ -52,13 +51,14 @@ test("the task, the action, the attempt, the place, the line itself and the user
   assert.deepEqual(lines(Date.now() + 60_000), [
     "error: train failed: TypeError: x is not a function",
     "  task train, action cccccc, attempt 1, run nightly",
+    "  called by main › sweep",
     "  at pipeline.ts:2:13",
     "",
     "    1 │ const a = 1;",
     "  > 2 │ const b = a.c.d;",
     "      │             ^",
     "    3 │ export {};",
-    "    4 │ ",
+    "    4 │",
     "",
     "    at fit (model.ts:3:2)",
     "    at train (pipeline.ts:2:13)",

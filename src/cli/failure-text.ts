@@ -6,29 +6,48 @@ import { fileURLToPath } from "node:url";
 import type { Action, ActionError } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
 import type { SourceLocation } from "../core/task.ts";
-import type { Paint } from "./terminal.ts";
-import { shortAction } from "./tree-lines.ts";
+import { callText, shortAction } from "./call-text.ts";
+import { type FrameView, frameLines } from "./code-frame.ts";
+import { printable } from "./text.ts";
 
-export type Failure = { readonly error: ActionError; readonly action: Action };
+export type Failure = {
+  readonly error: ActionError;
+  /** Where it began. */
+  readonly action: Action;
+  /** Labels of those that called it, the root first. */
+  readonly callers: readonly string[];
+};
 
 const maxStackLines = 12;
-const linesAround = 2;
-const maxLineLength = 90;
+const maxQuotedBytes = 1_000_000;
+const maxCallers = 8;
 
-export function failureLines(run: Run, failure: Failure, cwd: string, paint: Paint): readonly string[] {
-  const { error, action } = failure;
+export type FailureView = FrameView & { readonly cwd: string };
+
+export function failureLines(run: Run, failure: Failure, view: FailureView): readonly string[] {
+  const { error, action, callers } = failure;
+  const { cwd, paint } = view;
   const { location } = error;
   const attempt = error.origin?.attempt ?? action.attempt;
   const frames = userFrames(error.stack).map((frame) => frame.replaceAll(`${cwd}/`, ""));
   return [
     `${paint("red", "error:")} ${paint("bold", action.label)} failed: ${error.code}: ${error.message}`,
-    `  task ${action.label}, action ${shortAction(action.name)}, attempt ${attempt}, run ${run.name}`,
+    `  task ${callText(action)}, action ${shortAction(action.name)}, attempt ${attempt}, run ${run.name}`,
+    ...(callers.length === 0 ? [] : [`  called by ${callersText(callers)}`]),
     ...(location === null ? [] : [`  at ${locationText(location, run, cwd)}`]),
-    ...(location === null ? [] : codeFrame(location, run, paint)),
+    ...(location === null ? [] : codeFrame(location, run, view)),
     ...(frames.length > 1 ? frames.map((frame) => paint("dim", `    ${frame}`)) : []),
     `  next: godwit logs ${run.name} ${shortAction(action.name)}`,
     `        godwit rerun ${run.name} --recover   (after mending it: keeps what has succeeded)`,
   ];
+}
+
+/** `main › sweep`; of a deep nesting the outermost and the innermost. */
+function callersText(callers: readonly string[]): string {
+  const names = callers.map(printable);
+  const half = maxCallers / 2;
+  const shown = names.length <= maxCallers ? names : [...names.slice(0, half), "…", ...names.slice(-half)];
+  return shown.join(" › ");
 }
 
 export function locationText(location: SourceLocation, run: Run, cwd: string): string {
@@ -38,32 +57,12 @@ export function locationText(location: SourceLocation, run: Run, cwd: string): s
 }
 
 /** The lines around the place, if the file is still what ran. */
-export function codeFrame(location: SourceLocation, run: Run, paint: Paint): readonly string[] {
+export function codeFrame(location: SourceLocation, run: Run, view: FrameView): readonly string[] {
   const path = resolve(run.source.projectDir, location.file);
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isFile() !== true || found.mtimeMs > run.createdAtMs || found.size > 1_000_000) return [];
-  const lines = readFileSync(path, "utf8").split("\n");
-  const first = Math.max(1, location.line - linesAround);
-  const last = Math.min(lines.length, location.line + linesAround);
-  const width = String(last).length;
-  const frame: string[] = [""];
-  for (let number = first; number <= last; number++) {
-    const text = (lines[number - 1] ?? "").replaceAll("\t", "  ").slice(0, maxLineLength);
-    const gutter = `${String(number).padStart(width)} │ `;
-    const isIt = number === location.line;
-    frame.push(isIt ? `  ${paint("red", ">")} ${gutter}${text}` : paint("dim", `    ${gutter}${text}`));
-    if (isIt)
-      frame.push(
-        `    ${" ".repeat(width)} │ ${" ".repeat(Math.max(0, column(lines[number - 1] ?? "", location.column)))}${paint("red", "^")}`,
-      );
-  }
-  frame.push("");
-  return frame;
+  if (found?.isFile() !== true || found.mtimeMs > run.createdAtMs || found.size > maxQuotedBytes) return [];
+  return ["", ...frameLines(readFileSync(path, "utf8"), location.line, location.column, view), ""];
 }
-
-/** Tabs are shown two wide. */
-const column = (line: string, oneBased: number): number =>
-  [...line.slice(0, oneBased - 1)].reduce((sum, character) => sum + (character === "\t" ? 2 : 1), 0);
 
 /** The directory that has src/ or dist/ of Godwit itself. */
 const packageDir = dirname(dirname(dirname(fileURLToPath(import.meta.url))));

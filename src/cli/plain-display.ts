@@ -4,12 +4,13 @@
 // R2  Failures are printed up to a bound of their own, so that successes never crowd them out.
 
 import type { RunUpdate } from "../control/control.ts";
-import { isSuccess, isTerminal, type Phase } from "../core/action.ts";
+import { isTerminal, type Phase } from "../core/action.ts";
+import { inputsText, shortAction } from "./call-text.ts";
 import type { Display, Subject } from "./display.ts";
 import type { TreeChange, TreeGroup, TreeNode } from "./run-tree.ts";
 import { noPaint, type Paint, type Screen } from "./terminal.ts";
 import { countText, durationText } from "./text.ts";
-import { groupCounts, phaseSign, retryText, shortAction, signalCommand } from "./tree-lines.ts";
+import { groupCounts, phaseSign, retryText, signalCommand } from "./tree-lines.ts";
 
 const maxLinesPerGroup = 24;
 const maxLines = 400;
@@ -40,7 +41,7 @@ export class PlainDisplay implements Display {
     const text = this.#text(change);
     if (text === null) return;
     const { node, group } = change;
-    const isFailure = isTerminal(node.phase) && !isSuccess(node.phase);
+    const isFailure = node.phase === "failed" || node.phase === "timed_out";
     if (this.#mayPrint(node, isFailure)) this.line(text);
     else if (group !== null) this.#summed.add(group);
   }
@@ -79,8 +80,13 @@ export class PlainDisplay implements Display {
 
   #text({ node, before, attemptBefore }: TreeChange): string | null {
     const sign = phaseSign(node.phase, this.#paint, null);
-    const name = node.parent === null ? node.label : `${node.label} ${shortAction(node.name)}`;
-    const words = (text: string): string => `${sign} ${name} ${text}`;
+    const call = inputsText(node.inputs);
+    const name = [
+      node.label,
+      ...(call === "" ? [] : [call]),
+      ...(node.parent === null ? [] : [shortAction(node.name)]),
+    ];
+    const words = (text: string): string => `${sign} ${name.join(" ")} ${text}`;
     if (before !== null && isTerminal(before)) return null;
     if (node.phase === "queued") {
       if (before !== "running" || node.failures === null || node.failures.count === 0) return null;

@@ -1,10 +1,10 @@
 // Where the reports of a run are, told at its end.
 import type { Action } from "../core/action.ts";
 import { rootName } from "../core/names.ts";
+import { shortAction } from "./call-text.ts";
 import type { Session } from "./session.ts";
 import type { Paint } from "./terminal.ts";
 import { countText, printable } from "./text.ts";
-import { shortAction } from "./tree-lines.ts";
 
 const maxShown = 3;
 

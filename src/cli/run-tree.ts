@@ -5,7 +5,8 @@
 //     members only the counts and a few failures stay, with everything below them.
 // R3  Not more than `maxNodes` actions are remembered. Past it, queued ones are not taken in until they
 //     run; the run's own counts, which come with every update, stay exact.
-import { type Action, type ActionType, isSuccess, isTerminal, type Phase } from "../core/action.ts";
+import { type Action, type ActionError, type ActionType, isSuccess, isTerminal, type Phase } from "../core/action.ts";
+import { shortAction, storedInputs } from "./call-text.ts";
 import { firstLine, printable } from "./text.ts";
 
 export const foldAt = 12;
@@ -23,6 +24,8 @@ export type TreeNode = {
   readonly parent: string | null;
   readonly type: ActionType;
   readonly label: string;
+  /** For call-text.ts. */
+  readonly inputs: string | null;
   phase: Phase;
   isCached: boolean;
   attempt: number;
@@ -196,6 +199,7 @@ function nodeOf(action: Action): TreeNode {
     parent: action.parent,
     type: action.type,
     label: printable(action.label),
+    inputs: action.parent === null ? null : storedInputs(action, action.inputs),
     phase: action.phase,
     isCached: false,
     attempt: 0,
@@ -220,7 +224,7 @@ function fill(node: TreeNode, action: Action): void {
   node.startedAtMs = action.startedAtMs;
   node.endedAtMs = action.endedAtMs;
   const { error } = action;
-  node.error = error === null ? null : `${error.code}: ${printable(firstLine(error.message)).slice(0, 300)}`;
+  node.error = error === null ? null : errorText(error, action.name);
   node.failures =
     error === null
       ? null
@@ -228,6 +232,13 @@ function fill(node: TreeNode, action: Action): void {
           kind: error.kind,
           count: error.kind === "user" ? action.userFailures : action.systemFailures,
         };
+}
+
+/** What went wrong is told where it began; who only passed it on names that place. */
+function errorText({ code, message, origin }: ActionError, name: string): string {
+  if (origin !== null && origin.action !== name)
+    return `${code} in ${printable(origin.task).split(".").at(-1)} ${shortAction(origin.action)}`;
+  return `${code}: ${printable(firstLine(message)).slice(0, 300)}`;
 }
 
 function groupOf(parent: TreeNode, action: Action): TreeGroup {

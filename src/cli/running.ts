@@ -99,7 +99,7 @@ async function tell(session: Session, ending: Ending, options: DisplayOptions): 
     if (all.length > 0) await write(io.stdout, `${all.join("\n")}\n`);
   }
   if (!isGood) {
-    const lines = endingFailure(session, ending.run, failure, paintFor(io.stderr, io.env));
+    const lines = endingFailure(session, ending.run, failure, io.stderr);
     if (lines.length > 0) await write(io.stderr, `${lines.join("\n")}\n`);
   }
   return isGood ? exitOk : exitFailed;

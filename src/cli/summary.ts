@@ -1,11 +1,11 @@
 // The one object that `--json` prints for a run, and its short form for people.
 
 import type { RunView } from "../control/control.ts";
-import { isSuccess, type Phase } from "../core/action.ts";
+import { type Action, isSuccess, type Phase } from "../core/action.ts";
 import type { PhaseCounts } from "../core/run.ts";
 import { type Failure, failureLines } from "./failure-text.ts";
 import type { Session } from "./session.ts";
-import type { Paint } from "./terminal.ts";
+import { type Paint, paintFor, type Screen, widthOf } from "./terminal.ts";
 import { countText, durationText, plural } from "./text.ts";
 import { phaseSign, phaseWords } from "./tree-lines.ts";
 import { literalsJson } from "./value-text.ts";
@@ -54,9 +54,22 @@ export type Ending = { readonly run: RunView; readonly cached: number; readonly 
 export async function failureOf(session: Session, run: RunView): Promise<Failure | null> {
   if (isSuccess(run.phase)) return null;
   const failure = await session.godwit.control.failure(session.scope, run.name);
-  if (failure !== null) return failure;
+  if (failure !== null) return { ...failure, callers: await callersOf(session, run, failure.action) };
   const { action } = await session.godwit.control.getAction(session.scope, run.name, "a0");
-  return action.error === null ? null : { error: action.error, action };
+  return action.error === null ? null : { error: action.error, action, callers: [] };
+}
+
+/** Nestings deeper than this are told in part. */
+const maxDepth = 100;
+
+async function callersOf(session: Session, run: RunView, action: Action): Promise<readonly string[]> {
+  const labels: string[] = [];
+  for (let { parent } = action; parent !== null && labels.length < maxDepth; ) {
+    const { action: caller } = await session.godwit.control.getAction(session.scope, run.name, parent);
+    labels.unshift(caller.label);
+    parent = caller.parent;
+  }
+  return labels;
 }
 
 export async function summaryOf(session: Session, ending: Ending, failure: Failure | null): Promise<RunSummary> {
@@ -105,10 +118,11 @@ export function endingFailure(
   session: Session,
   run: RunView,
   failure: Failure | null,
-  paint: Paint,
+  screen: Screen,
 ): readonly string[] {
   if (failure === null) return [];
+  const paint = paintFor(screen, session.io.env);
   if (run.phase === "aborted")
     return [`${paint("yellow", "aborted:")} ${failure.error.message}`, `  next: godwit rerun ${run.name} --recover`];
-  return failureLines(run, failure, session.io.cwd, paint);
+  return failureLines(run, failure, { cwd: session.io.cwd, width: widthOf(screen), paint });
 }

@@ -39,6 +39,9 @@ export function paintFor(screen: Screen, env: Io["env"]): Paint {
   return isPlain ? noPaint : colours;
 }
 
+/** Columns; of what is no terminal, those that logs and mails have room for. */
+export const widthOf = (screen: Screen): number => screen.columns ?? 100;
+
 /** Writes a whole text, and resolves when the stream has taken it: pipes are slower than we are. */
 export function write(screen: Screen, text: string): Promise<void> {
   return new Promise((resolve) => {

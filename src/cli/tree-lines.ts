@@ -1,6 +1,7 @@
 // The tree of a run as lines of text, never more than there is room for.
 import { isSuccess, isTerminal, type Phase } from "../core/action.ts";
 import type { RetryPolicy } from "../core/retry.ts";
+import { inputsText, shortAction } from "./call-text.ts";
 import { isFolded, type RunTree, type TreeGroup, type TreeNode } from "./run-tree.ts";
 import type { Paint } from "./terminal.ts";
 import { countText, durationText, fit } from "./text.ts";
@@ -175,9 +176,6 @@ export const phaseWords: Record<Phase, string> = {
   timed_out: "timed out",
 };
 
-/** The beginning of an action's name: enough to name it in a command. */
-export const shortAction = (name: string): string => name.slice(0, 6);
-
 export const signalCommand = (run: string, label: string, prompt: Prompt | undefined): string =>
   `godwit signal ${run} ${label} ${prompt?.example ?? "VALUE"}`;
 
@@ -187,7 +185,8 @@ function nodeText(node: TreeNode, view: TreeView): string {
   const name = node.parent === null ? paint("bold", node.label) : node.label;
   const id = node.parent === null || node.type === "trace" ? "" : ` ${paint("dim", shortAction(node.name))}`;
   const details = nodeDetails(node, view);
-  return `${sign} ${name}${id}${details.length === 0 ? "" : `  ${details.join("  ")}`}`;
+  const call = inputsText(node.inputs);
+  return `${sign} ${name}${call === "" ? "" : ` ${call}`}${id}${details.length === 0 ? "" : `  ${details.join("  ")}`}`;
 }
 
 function nodeDetails(node: TreeNode, view: TreeView): readonly string[] {

@@ -1,12 +1,14 @@
 // `godwit abort`: ends a run or an action that is under way, here, in another process, or nowhere.
+
 import { isTerminal } from "../../core/action.ts";
 import { isGodwitError } from "../../core/error.ts";
 import type { Godwit } from "../../godwit.ts";
+import { shortAction } from "../call-text.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord, runRecord } from "../records.ts";
 import { withExisting } from "../session.ts";
 import { type Io, paintFor, writeJson, writeLine } from "../terminal.ts";
-import { phaseSign, phaseWords, shortAction } from "../tree-lines.ts";
+import { phaseSign, phaseWords } from "../tree-lines.ts";
 
 export type AbortOptions = CommonOptions & { readonly reason?: string };
 
@@ -19,7 +21,7 @@ export async function abort(name: string, wanted: string | undefined, options: A
     const action = wanted === undefined ? null : await godwit.control.abortAction(scope, name, wanted, reason);
     if (wanted === undefined) await godwit.control.abortRun(scope, name, reason);
     // Nobody else would end what hangs on it.
-    if (!wasEnded && wanted === undefined) await endHere(godwit, before.id);
+    if (wanted === undefined) await endHere(godwit, before.id);
     const run = await godwit.control.getRun(scope, name);
     if (options.json === true) {
       await writeJson(io, action === null ? runRecord(run) : actionRecord(action, name));
@@ -35,7 +37,7 @@ export async function abort(name: string, wanted: string | undefined, options: A
 }
 
 async function endHere(godwit: Godwit, run: number): Promise<void> {
-  if (await godwit.isServed(run)) return;
+  if ((await godwit.isDone(run)) || (await godwit.isServed(run))) return;
   try {
     await godwit.serve(run);
   } catch (error) {

@@ -3,14 +3,15 @@
 import type { ActionView } from "../../control/control.ts";
 import { type Action, type ActionError, isTerminal } from "../../core/action.ts";
 import type { Run } from "../../core/run.ts";
+import { callText, shortAction } from "../call-text.ts";
 import { codeFrame, locationText, userFrames } from "../failure-text.ts";
 import { progressText } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord, actionValues, attemptRecord } from "../records.ts";
 import { type Session, withExisting } from "../session.ts";
-import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
+import { type Io, type Paint, paintFor, widthOf, write, writeJson, writeLine } from "../terminal.ts";
 import { durationText, fields, firstLine, fit, printable, sizeText, table } from "../text.ts";
-import { phaseSign, phaseWords, shortAction } from "../tree-lines.ts";
+import { phaseSign, phaseWords } from "../tree-lines.ts";
 import { hasFiles, valueLines } from "../value-text.ts";
 import { phasesOf } from "./get-runs.ts";
 
@@ -63,7 +64,7 @@ async function writeActions(actions: readonly Action[], more: boolean, io: Io): 
   }
   const paint = paintFor(io.stdout, io.env);
   const rows = actions.map((action) => [
-    `${phaseSign(action.phase, paint, null)} ${"  ".repeat(Math.min(action.depth, 8))}${printable(action.label)}`,
+    `${phaseSign(action.phase, paint, null)} ${"  ".repeat(Math.min(action.depth, 8))}${callText(action)}`,
     action.parent === null ? action.name : action.name.slice(0, 12),
     action.type,
     action.cacheStatus === "hit" ? "cached" : phaseWords[action.phase],
@@ -95,7 +96,10 @@ export async function getAction(run: string, wanted: string, options: CommonOpti
     }
     const owner = await session.godwit.control.getRun(session.scope, run);
     const paint = paintFor(io.stdout, io.env);
-    await write(io.stdout, `${actionLines(view, { run: owner, values, report, cwd: io.cwd }, paint).join("\n")}\n`);
+    await write(
+      io.stdout,
+      `${actionLines(view, { run: owner, values, report, cwd: io.cwd, width: widthOf(io.stdout) }, paint).join("\n")}\n`,
+    );
     return 0;
   });
 }
@@ -105,11 +109,12 @@ type Around = {
   readonly values: Awaited<ReturnType<typeof actionValues>>;
   readonly report: string | null;
   readonly cwd: string;
+  readonly width: number;
 };
 
 function actionLines(view: ActionView, around: Around, paint: Paint): readonly string[] {
   const { action } = view;
-  const { run, values, cwd } = around;
+  const { run, values } = around;
   const extract = `godwit get output ${run.name} ${shortAction(action.name)} [NAME] --to PATH`;
   return [
     ...fields([
@@ -139,7 +144,7 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
           ...section("outputs", values.outputs, paint),
           ...(hasFiles(values.outputs) ? ["", paint("dim", `files of it: ${extract}`)] : []),
         ]),
-    ...(action.error === null ? [] : ["", ...errorText(action.error, run, cwd, paint)]),
+    ...(action.error === null ? [] : ["", ...errorText(action.error, around, paint)]),
   ];
 }
 
@@ -166,14 +171,16 @@ function section(title: string, values: { readonly [name: string]: unknown }, pa
     : ["", `${title}:`, ...valueLines(values, paint).map((line) => `  ${line}`)];
 }
 
-function errorText(error: ActionError, run: Run, cwd: string, paint: Paint): readonly string[] {
+function errorText(error: ActionError, { run, cwd, width }: Around, paint: Paint): readonly string[] {
   const { location, origin } = error;
   return [
     `${paint("red", "error:")} ${error.code}: ${error.message}`,
     ...(origin === null
       ? []
       : [`  began in ${origin.task}, action ${shortAction(origin.action)}, attempt ${origin.attempt}`]),
-    ...(location === null ? [] : [`  at ${locationText(location, run, cwd)}`, ...codeFrame(location, run, paint)]),
+    ...(location === null
+      ? []
+      : [`  at ${locationText(location, run, cwd)}`, ...codeFrame(location, run, { width, paint })]),
     ...userFrames(error.stack).map((frame) => paint("dim", `    ${frame}`)),
   ];
 }

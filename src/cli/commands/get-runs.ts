@@ -109,7 +109,7 @@ export async function getRun(name: string, options: CommonOptions, io: Io): Prom
       ...(await drawn(session, run, paint)),
       ...section("inputs", values.inputs, paint),
       ...section("outputs", isSuccess(run.phase) ? values.outputs : null, paint),
-      ...(await failed(session, run, paint)),
+      ...(await failed(session, run)),
       ...(isTerminal(run.phase) || isServed
         ? []
         : ["", `No live process serves it. It goes on with: godwit resume ${run.name}`]),
@@ -169,8 +169,8 @@ function section(title: string, values: { readonly [name: string]: unknown } | n
   return ["", `${title}:`, ...valueLines(values, paint).map((line) => `  ${line}`)];
 }
 
-async function failed(session: Session, run: RunView, paint: Paint): Promise<readonly string[]> {
+async function failed(session: Session, run: RunView): Promise<readonly string[]> {
   if (!isTerminal(run.phase) || isSuccess(run.phase)) return [];
   const failure = await failureOf(session, run);
-  return failure === null ? [] : ["", ...endingFailure(session, run, failure, paint)];
+  return failure === null ? [] : ["", ...endingFailure(session, run, failure, session.io.stdout)];
 }

@@ -4,11 +4,11 @@ import { join, resolve, sep } from "node:path";
 import type { ActionView } from "../../control/control.ts";
 import { GodwitError } from "../../core/error.ts";
 import { rootName } from "../../core/names.ts";
+import { shortAction } from "../call-text.ts";
 import type { CommonOptions } from "../place.ts";
 import { reportCommand } from "../report-hints.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, writeJson, writeLine } from "../terminal.ts";
-import { shortAction } from "../tree-lines.ts";
 import { writeTo } from "../written-file.ts";
 
 export type ReportOptions = CommonOptions & { readonly to?: string };
