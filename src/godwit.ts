@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
 import { type Control, openControl } from "./control/control.ts";
+import { isTerminal } from "./core/action.ts";
 import type { Clock } from "./core/clock.ts";
 import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
@@ -42,6 +43,8 @@ export type Godwit = {
   serve(run: number): Promise<Run>;
   /** Whether a live engine, here or elsewhere, serves the run. */
   isServed(run: number): Promise<boolean>;
+  /** Whether the run has ended and with it all that hung on it: nothing is left to be served. */
+  isDone(run: number): Promise<boolean>;
   /** Loads a stored bundle in a worker and says what tasks it has. Throws what is wrong with the user's code. */
   describe(bundle: string, projectDir: string): Promise<Manifest>;
   /** What the task's own schema says against these inputs; empty if nothing. */
@@ -96,6 +99,10 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     isServed: async (run) => {
       const [row] = await store.runsById([run]);
       return row?.owner != null && (await store.engines()).some(({ id, isLive }) => isLive && id === row.owner);
+    },
+    isDone: async (run) => {
+      const [row] = await store.runsById([run]);
+      return row !== undefined && isTerminal(row.phase) && (await store.sweeps([run], 1)).length === 0;
     },
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),

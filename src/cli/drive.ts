@@ -129,11 +129,12 @@ async function take(work: Watch, update: RunUpdate, seenRevision: number): Promi
   work.display.changed(update);
 }
 
-/** Serves the run, or waits while another process does, and takes over when that one dies. */
-async function serve(session: Session, run: Run, signal: AbortSignal): Promise<void> {
-  const { godwit, scope } = session;
-  const ended = async (): Promise<boolean> => isTerminal((await godwit.control.getRun(scope, run.name)).phase);
-  while (!signal.aborted && !(await ended())) {
+/**
+ * Serves the run, or waits while another process does, and takes over when that one dies. A run that was
+ * aborted may have left children for somebody to end.
+ */
+async function serve({ godwit }: Session, run: Run, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await godwit.isDone(run.id))) {
     if (!(await godwit.isServed(run.id)) && (await servedHere(godwit, run.id))) return;
     await pause(takeOverMs, signal);
   }
