@@ -21,7 +21,7 @@ export type EnvironmentOptions = {
   readonly name: string;
   /** For tasks that do not say otherwise. Default: one CPU. */
   readonly resources?: ResourcesOption;
-  /** Environment variables for its tasks, on top of the caller's. */
+  /** Environment variables that its tasks find while they run, on top of the caller's. */
   readonly env?: { readonly [name: string]: string };
 };
 

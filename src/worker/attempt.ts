@@ -15,6 +15,7 @@ import type { Tasks } from "../sdk/registry.ts";
 import { SessionReport } from "../sdk/report.ts";
 import { CallRefused, Session } from "../sdk/session.ts";
 import { issueText, validInput, validOutput } from "../sdk/task.ts";
+import { provideVariables } from "./variables.ts";
 
 export type AttemptHost = {
   readonly calls: TaskCalls;
@@ -74,6 +75,7 @@ async function runFunction(definition: Definition, session: Session, host: Attem
   } catch (error) {
     return failed(invalid("inputInvalid", error));
   }
+  provideVariables(session);
   let result: Result;
   try {
     const output = await runAs({ session, context, trace: null }, () => definition.run?.(input, context));
