@@ -22,8 +22,9 @@ export async function loadCode(
   const session = opened.value;
   if (bundled.status === "rejected") throw bundled.reason;
   const digest = await storeBundle(bundled.value, session.godwit.blobs);
-  const manifest = await session.godwit.describe(digest, source.projectDir);
-  return { session, manifest };
+  const described = await session.godwit.describe(digest, source.projectDir);
+  // A worker sees the bundle, not which of its files was named.
+  return { session, manifest: { ...described, entry: bundled.value.entry } };
 }
 
 const usualTask = "main";
