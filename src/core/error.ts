@@ -35,6 +35,15 @@ export class GodwitError extends Error {
 
 export const isGodwitError = (error: unknown): error is GodwitError => error instanceof GodwitError;
 
+/** What is recorded of an attempt that ended with such an error: `ResourceExhausted`. */
+export const classOfCode = (code: ErrorCode): string =>
+  code.replace(/(^|_)([a-z])/g, (_, _start, letter: string) => letter.toUpperCase());
+
+/** A full disk, a locked database: nobody's mistake, and gone perhaps the next time. */
+export const isOfSurroundings = ({ code }: GodwitError): boolean => surroundings.includes(code);
+
+const surroundings: readonly ErrorCode[] = ["resource_exhausted", "unavailable", "data_loss", "internal"];
+
 /** An impossible state: a bug in Godwit, never a user's mistake. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new GodwitError("internal", `Broken invariant: ${message}. This is a bug in Godwit.`);

@@ -22,7 +22,7 @@ import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload, toPayload } from "../blob/payload.ts";
 import { type ActionError, errorCodes } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
-import { assert, type ErrorCode, GodwitError, isGodwitError } from "../core/error.ts";
+import { assert, classOfCode, type ErrorCode, GodwitError, isGodwitError } from "../core/error.ts";
 import {
   type AttemptId,
   type AttemptRef,
@@ -344,7 +344,7 @@ const userFailure = ({ spec }: Launch, code: string, message: string, recoverabl
 function systemFailure({ spec }: Launch, error: unknown): ActionError {
   const code = isGodwitError(error) ? error.code : "internal";
   return {
-    code: code.replace(/(^|_)([a-z])/g, (_, _start, letter: string) => letter.toUpperCase()),
+    code: classOfCode(code),
     message: error instanceof Error ? error.message : String(error),
     kind: "system",
     recoverable: true,

@@ -1,7 +1,7 @@
 // What tasks throw and what calls throw, and how an error becomes a value that can be stored.
 import type { ActionError } from "../core/action.ts";
 import { errorCodes } from "../core/action.ts";
-import { GodwitError } from "../core/error.ts";
+import { classOfCode, type ErrorCode, type GodwitError, isGodwitError, isOfSurroundings } from "../core/error.ts";
 import { locate } from "./call-sites.ts";
 
 /** Throw it from a task when trying again cannot help: no retry follows, whatever the task allows. */
@@ -66,20 +66,31 @@ export function actionError(thrown: unknown): ActionError {
       origin: null,
     };
   }
+  if (isGodwitError(thrown)) return godwitError(thrown);
   return {
     code: thrown.name === "Error" ? thrown.constructor.name : thrown.name,
     message: cut(causes(thrown)),
     kind: "user",
-    recoverable:
-      !(thrown instanceof NonRecoverableError) && !(thrown instanceof GodwitError && permanent.includes(thrown.code)),
+    recoverable: !(thrown instanceof NonRecoverableError),
     stack: thrown.stack === undefined ? null : cut(thrown.stack),
     location: locate(thrown),
     origin: null,
   };
 }
 
+/** Godwit's own words are whole without those of the cause. */
+const godwitError = (thrown: GodwitError): ActionError => ({
+  code: classOfCode(thrown.code),
+  message: cut(thrown.message),
+  kind: isOfSurroundings(thrown) ? "system" : "user",
+  recoverable: !permanent.includes(thrown.code),
+  stack: thrown.stack === undefined ? null : cut(thrown.stack),
+  location: locate(thrown),
+  origin: null,
+});
+
 /** Of Godwit's own errors inside a task, those that come back the same on every try. */
-const permanent: readonly string[] = ["invalid_argument", "failed_precondition", "unimplemented", "not_found"];
+const permanent: readonly ErrorCode[] = ["invalid_argument", "failed_precondition", "unimplemented", "not_found"];
 
 /** A mistake that no retry mends. */
 export const permanentError = (code: keyof typeof errorCodes, message: string): ActionError => ({

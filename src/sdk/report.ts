@@ -30,7 +30,7 @@ export class SessionReport implements TaskReport {
   replace(html: string): void {
     if (html.length > maxReportLength) {
       throw new GodwitError(
-        "resource_exhausted",
+        "invalid_argument",
         `The report is longer than ${maxReportLength} characters. Save large data as a file and link to it.`,
       );
     }
