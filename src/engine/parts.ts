@@ -42,7 +42,7 @@ export async function changesOf(
   const changes: Change[] = [{ type: "updateAction", action: next }];
   const record: AttemptRecord | null = attemptRecord(action, next, nowMs);
   if (record !== null) changes.push({ type: "insertAttempt", attempt: record });
-  if (isTerminal(next.phase)) changes.push(...(await endingChanges(parts, next)));
+  if (isTerminal(next.phase)) changes.push(...endingChanges(next));
   if (next.parent === null && next.phase !== action.phase) {
     const run = await runOf(parts, next.run);
     if (run !== null) changes.push({ type: "updateRun", run: afterRoot(run, next) });
@@ -51,15 +51,13 @@ export async function changesOf(
 }
 
 /** What an end lets go of: the reservation of its key, and children that nobody waits for any more. */
-async function endingChanges(parts: EngineParts, action: Action): Promise<readonly Change[]> {
+function endingChanges(action: Action): readonly Change[] {
   const changes: Change[] = [];
   if (action.cacheKey !== null) {
     changes.push({ type: "release", reservation: { key: action.cacheKey, run: action.run, action: action.name } });
   }
-  if (action.type === "task" && action.attempt > 0) {
-    const children = await parts.store.activeChildren(action, 1);
-    if (children.length > 0) changes.push({ type: "insertSweep", sweep: { run: action.run, name: action.name } });
-  }
+  if (action.type === "task" && action.attempt > 0)
+    changes.push({ type: "insertSweep", sweep: { run: action.run, name: action.name } });
   return changes;
 }
 

@@ -1,9 +1,9 @@
 // Reads of actions, each through an index (store.ts R5).
-import { type Action, type ActionKey, phases as allPhases, isTerminal } from "../core/action.ts";
+import { type Action, type ActionKey, phases as allPhases } from "../core/action.ts";
 import type { PhaseCounts } from "../core/run.ts";
 import type { Connection } from "./connection.ts";
 import { keysOf, mergeKeys, type OrderKey } from "./merge.ts";
-import { digestColumn, phaseCodes, phaseOf, type SqlValue, typeCodes } from "./sql.ts";
+import { activeCodes, digestColumn, phaseCodes, phaseOf, type SqlValue, typeCodes } from "./sql.ts";
 import type { ActionFilter, ChangesQuery } from "./store.ts";
 import { actionOf, selectActions, selectActionsFrom } from "./tables.ts";
 
@@ -172,7 +172,6 @@ export function waiting(connection: Connection, cacheKeys: readonly string[], li
   });
 }
 
-const activeCodes = allPhases.filter((phase) => !isTerminal(phase)).map((phase) => phaseCodes[phase]);
 const activeOfParent = `${selectActions} where a.parent = ?
   and a.type in (${Object.values(typeCodes).join(", ")}) and a.phase in (${activeCodes.join(", ")}) limit ?`;
 

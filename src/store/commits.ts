@@ -140,6 +140,7 @@ export class Transaction {
     if (stored === null || stored.revision !== action.revision) return "conflict";
     overlay.actions.set(key, action);
     return () => {
+      this.#actionIds.set(key, stored.id);
       const revision = this.#totals.nextRevision(action.run);
       this.#run(tables.actionUpdate, ...tables.changingRow(action, revision), stored.id);
       if (stored.phase === action.phase) return;
@@ -180,11 +181,7 @@ export class Transaction {
         for (const key of change.keys) this.#run("delete from cache_entry where cache_key = ?", digestColumn(key));
         return;
       case "insertSweep":
-        this.#run(
-          "insert into sweep (run, name) values (?, ?) on conflict do nothing",
-          change.sweep.run,
-          change.sweep.name,
-        );
+        this.#putSweep(change.sweep);
         return;
       case "deleteSweep":
         this.#run("delete from sweep where run = ? and name = ?", change.sweep.run, change.sweep.name);
@@ -192,6 +189,13 @@ export class Transaction {
       default:
         assert(false, `a change of type ${change.type} is checked before it is written`);
     }
+  }
+
+  /** Decided here, where it is known of all calls that were committed before whether they had ended. */
+  #putSweep(sweep: ActionKey): void {
+    const id = this.#findId(sweep);
+    if (id === null || !this.#totals.hasActive(sweep.run, id)) return;
+    this.#run("insert into sweep (run, name) values (?, ?) on conflict do nothing", sweep.run, sweep.name);
   }
 
   #run(sql: string, ...values: readonly SqlValue[]): number {

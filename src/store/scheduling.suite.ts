@@ -4,6 +4,8 @@ import { test } from "node:test";
 import type { Action } from "../core/action.ts";
 import {
   child,
+  committed,
+  insertAction,
   namesOf,
   type OpenStore,
   read,
@@ -13,6 +15,7 @@ import {
   succeeded,
   updateAction,
 } from "./sample-rows.suite.ts";
+import type { Change } from "./store.ts";
 
 const waits = (action: Action): Action => ({ ...action, phase: "waiting_for_resources" });
 
@@ -127,6 +130,27 @@ export function schedulingSuite(database: string, open: OpenStore): void {
       { type: "deleteSweep", sweep },
       { type: "deleteSweep", sweep },
     ]);
+    assert.deepEqual(await store.sweeps([7], 9), []);
+  });
+
+  test(`${database}: only an action with children that have not ended is remembered to be swept`, async (t) => {
+    const store = await open(t);
+    await startRun(store, sampleRun(), [
+      child("childless"),
+      child("parent"),
+      succeeded(child("done", { parent: "parent", depth: 2 })),
+    ]);
+    const sweepOf = (name: string): Change => ({ type: "insertSweep", sweep: { run: 7, name } });
+    const all = ["childless", "parent", "nobody"].map(sweepOf);
+    assert.deepEqual(await store.commit(all), committed);
+    assert.deepEqual(await store.sweeps([7], 9), []);
+    // What the same transaction has changed before counts, and what it changes later does not.
+    const late = child("late", { parent: "parent", depth: 2 });
+    await Promise.all([store.commit([insertAction(late)]), store.commit(all)]);
+    assert.deepEqual(await store.sweeps([7], 9), [{ run: 7, name: "parent" }]);
+    await store.commit([{ type: "deleteSweep", sweep: { run: 7, name: "parent" } }]);
+    const ended = succeeded(await read(store, "late"));
+    await store.commit([updateAction(ended), sweepOf("parent")]);
     assert.deepEqual(await store.sweeps([7], 9), []);
   });
 

@@ -1,7 +1,14 @@
 // How values of core look in a column, and back. The same on every database.
 //
 // R1  A number given to a phase, type or status here is in people's databases: never reuse or change it.
-import type { Action, ActionType, AttemptRecord, CacheStatus, Phase } from "../core/action.ts";
+import {
+  type Action,
+  type ActionType,
+  type AttemptRecord,
+  type CacheStatus,
+  isTerminal,
+  type Phase,
+} from "../core/action.ts";
 import type { Attachment } from "./store.ts";
 
 /** What a column holds. */
@@ -23,6 +30,11 @@ export const phaseCodes = {
   aborted: 8,
   timed_out: 9,
 } as const satisfies Record<Phase, number>;
+
+/** Of phases that are not the last of an action. */
+export const activeCodes = (Object.keys(phaseCodes) as Phase[])
+  .filter((phase) => !isTerminal(phase))
+  .map((phase) => phaseCodes[phase]);
 
 /** R1. */
 export const typeCodes = { task: 0, trace: 1, condition: 2 } as const satisfies Record<ActionType, number>;

@@ -40,7 +40,10 @@ export type Change =
   | { readonly type: "reserve"; readonly reservation: Reservation }
   /** Nothing if that action does not hold it. */
   | { readonly type: "release"; readonly reservation: Reservation }
-  /** Remembers that the children of a terminal action have to be aborted. */
+  /**
+   * Remembers that the children of an action that has ended have to be aborted. Nothing if it has none
+   * that has not ended: said with every end, it costs a look at the counts (R4).
+   */
   | { readonly type: "insertSweep"; readonly sweep: ActionKey }
   | { readonly type: "deleteSweep"; readonly sweep: ActionKey };
 

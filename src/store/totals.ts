@@ -2,6 +2,7 @@
 // that a thousand new actions cost one update of each (store.ts R3, R4).
 import { GodwitError } from "../core/error.ts";
 import type { Connection } from "./connection.ts";
+import { activeCodes } from "./sql.ts";
 
 const phaseTotal = 10;
 
@@ -41,6 +42,13 @@ export class RunTotals {
     if (parentId !== null) add(this.#ofParents, parentId, { run, parent: parentId }, phase, delta);
   }
 
+  /** Whether an action has children that have not ended, after the changes so far. */
+  hasActive(run: number, parentId: number): boolean {
+    const stored = this.#connection.number(storedActive, run, parentId) ?? 0;
+    const deltas = this.#ofParents.get(parentId)?.deltas;
+    return activeCodes.reduce((sum, code) => sum + (deltas?.[code] ?? 0), stored) > 0;
+  }
+
   write(): void {
     for (const [run, revision] of this.#revisions) {
       this.#connection.run(
@@ -69,6 +77,8 @@ export class RunTotals {
     return stored;
   }
 }
+
+const storedActive = `select sum(n) from phase_count where run = ? and parent = ? and phase in (${activeCodes.join(", ")})`;
 
 // An insertion of a negative number would be refused by the constraint before the conflict is seen.
 const increase = `insert into phase_count (run, parent, phase, n) values (?, ?, ?, ?)
