@@ -5,12 +5,12 @@ import type { Literal, Literals, Payload } from "../core/value.ts";
 import { fit, printable } from "./text.ts";
 
 /** Characters of stored inputs that are worth parsing for a line of text. */
-export const maxInputsText = 1_000;
-const maxWidth = 36;
+const maxInputsText = 1_000;
+export const maxInputsWidth = 36;
 const maxValueWidth = 16;
 
 /** `depth=4 kind=tree`, the scalars among the inputs; empty if there are none. */
-export function inputsText(stored: string | null, width = maxWidth): string {
+export function inputsText(stored: string | null, width = maxInputsWidth): string {
   if (stored === null || stored.length > maxInputsText) return "";
   const parts = Object.entries(JSON.parse(stored) as Literals).flatMap(([name, literal]) => {
     const text = scalarText(literal);
@@ -26,7 +26,7 @@ export const storedInputs = ({ type }: Action, inputs: Payload): string | null =
     : null;
 
 /** `train depth=4`. */
-export function callText(action: Action, width = maxWidth): string {
+export function callText(action: Action, width = maxInputsWidth): string {
   const inputs = action.parent === null ? "" : inputsText(storedInputs(action, action.inputs), width);
   return `${printable(action.label)}${inputs === "" ? "" : ` ${inputs}`}`;
 }

@@ -28,6 +28,9 @@ const minRows = 4;
 /** Lines that wait for the next frame; more than a person can read go by uncounted as one remark. */
 const maxWaitingLines = 200;
 
+/** Lines above the tree wrap; longer ones are cut: `godwit logs` has them whole. */
+const maxRowsOfLine = 3;
+
 const hideCursor = "\x1b[?25l";
 const showCursor = "\x1b[?25h";
 /** Terminals that know it show the whole frame at once; others ignore it. */
@@ -83,7 +86,7 @@ export class LiveDisplay implements Display {
       paint: this.#paint,
       notes: notes(),
     });
-    const above = this.#lines.map((line) => fit(line, width));
+    const above = this.#lines.map((line) => fit(line, width * maxRowsOfLine));
     if (this.#left > 0) above.push(this.#paint("dim", `… ${this.#left} more lines: godwit logs ${run}`));
     this.#lines = [];
     this.#left = 0;

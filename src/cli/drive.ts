@@ -21,6 +21,8 @@ export type DriveOptions = {
   /** Existing actions are taken in first, so that what is told again is not counted twice. */
   readonly isNew: boolean;
   readonly startedAtMs: number;
+  /** Whether the run is served by this process now, as far as it knows. */
+  readonly onServing: (isHere: boolean) => void;
   readonly race: <T>(work: Promise<T>) => Promise<T>;
 };
 
@@ -42,7 +44,7 @@ export async function drive(session: Session, run: Run, options: DriveOptions): 
   }
   const stop = new AbortController();
   const watching = watch({ session, run, tree, notes, display, plain, tails, options, signal: stop.signal });
-  const serving = serve(session, run, stop.signal);
+  const serving = serve(session, run, options, stop.signal);
   try {
     // Serving fails only with what ends the process's work (a full disk); then watching would wait for ever.
     const last = await options.race(Promise.race([watching, failureOf(serving)]));
@@ -123,8 +125,8 @@ async function take(work: Watch, update: RunUpdate, seenRevision: number): Promi
     const change = work.tree.apply(action);
     if (change !== null && change.node.phase === "paused" && !work.options.isQuiet)
       await work.notes.prompt(change.node);
-    if (change !== null) work.plain?.change(change);
     work.tails?.changed(action, work.options.startedAtMs);
+    if (change !== null) work.plain?.change(change, work.tails?.lastLines(action.name) ?? null);
   }
   work.display.changed(update);
 }
@@ -133,9 +135,13 @@ async function take(work: Watch, update: RunUpdate, seenRevision: number): Promi
  * Serves the run, or waits while another process does, and takes over when that one dies. A run that was
  * aborted may have left children for somebody to end.
  */
-async function serve({ godwit }: Session, run: Run, signal: AbortSignal): Promise<void> {
+async function serve({ godwit }: Session, run: Run, options: DriveOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && !(await godwit.isDone(run.id))) {
-    if (!(await godwit.isServed(run.id)) && (await servedHere(godwit, run.id))) return;
+    if (!(await godwit.isServed(run.id))) {
+      options.onServing(true);
+      if (await servedHere(godwit, run.id)) return;
+      options.onServing(false);
+    }
     await pause(takeOverMs, signal);
   }
 }

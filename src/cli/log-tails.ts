@@ -1,6 +1,7 @@
 // What tasks print, shown while they run. Following an action's log costs a reader, so there are only
 // so many at once, and so many new ones a second; the rest is in `godwit logs`.
 import { type Action, isTerminal } from "../core/action.ts";
+import { callText } from "./call-text.ts";
 import type { Session } from "./session.ts";
 import type { Paint } from "./terminal.ts";
 import { printable } from "./text.ts";
@@ -22,7 +23,8 @@ export class LogTails {
   readonly #paint: Paint;
   readonly #sink: LogLineSink;
   readonly #stop = new AbortController();
-  readonly #tails = new Set<Promise<void>>();
+  /** By action name, the attempt before its last one among them until its lines have been shown. */
+  readonly #tails = new Map<string, Promise<void>>();
   readonly #seen = new Map<string, number>();
   #allowance = burst;
   #allowedAtMs = Date.now();
@@ -47,14 +49,22 @@ export class LogTails {
     if (!this.#mayStart()) return;
     this.#seen.set(action.name, action.attempt);
     if (this.#seen.size > 10_000) this.#seen.delete(this.#seen.keys().next().value as string);
-    const tail: Promise<void> = this.#follow(action).finally(() => this.#tails.delete(tail));
-    this.#tails.add(tail);
+    const earlier = this.#tails.get(action.name);
+    const tail: Promise<void> = Promise.all([earlier, this.#follow(action)]).then(() => {
+      if (this.#tails.get(action.name) === tail) this.#tails.delete(action.name);
+    });
+    this.#tails.set(action.name, tail);
+  }
+
+  /** Resolves once all that the action printed so far has been shown; null if nothing is on its way. */
+  lastLines(action: string): Promise<void> | null {
+    return this.#tails.get(action) ?? null;
   }
 
   /** Waits a moment for last lines, then lets go. */
   async close(): Promise<void> {
     const timer = setTimeout(() => this.#stop.abort(), this.#tails.size === 0 ? 0 : drainMs);
-    await Promise.all(this.#tails);
+    await Promise.all(this.#tails.values());
     clearTimeout(timer);
     this.#stop.abort();
     this.#tellUnshown();
@@ -63,7 +73,7 @@ export class LogTails {
   /** Lets go at once: whatever is read from is about to be closed. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#tails);
+    await Promise.all(this.#tails.values());
   }
 
   #mayStart(): boolean {
@@ -80,7 +90,7 @@ export class LogTails {
     const options = { attempt: action.attempt, follow: true, signal: this.#stop.signal };
     try {
       for await (const { line } of control.logs(this.#session.scope, this.#run, action.name, options)) {
-        this.#show(action.label, line.text, line.stream === "stderr");
+        this.#show(action, line.text, line.stream === "stderr");
       }
     } catch (error) {
       if (!this.#stop.signal.aborted)
@@ -88,7 +98,7 @@ export class LogTails {
     }
   }
 
-  #show(label: string, text: string, isError: boolean): void {
+  #show(action: Action, text: string, isError: boolean): void {
     const second = Math.floor(Date.now() / 1_000);
     if (second !== this.#second) {
       this.#second = second;
@@ -96,7 +106,7 @@ export class LogTails {
       this.#tellUnshown();
     }
     if (++this.#linesInSecond > maxLinesPerSecond) this.#unshown++;
-    else this.#sink(logLine(label, text, isError, this.#paint));
+    else this.#sink(logLine(action, text, isError, this.#paint));
   }
 
   #tellUnshown(): void {
@@ -105,6 +115,12 @@ export class LogTails {
   }
 }
 
-/** `train │ epoch 3 loss 0.2`. */
-export const logLine = (label: string, text: string, isError: boolean, paint: Paint): string =>
-  `${paint("dim", `${printable(label)} │`)} ${isError ? paint("yellow", printable(text)) : printable(text)}`;
+/** Columns of the inputs that tell a line's action from its siblings. */
+const inputsWidth = 20;
+
+/** `train depth=4 │ epoch 3 loss 0.2`. */
+export const logLine = (action: Action, text: string, isError: boolean, paint: Paint): string =>
+  `${paint("dim", `${callText(action, inputsWidth)} │`)} ${isError ? paint("yellow", lastState(text)) : lastState(text)}`;
+
+/** A progress bar writes over itself: of its line, what a terminal would show at the end. */
+const lastState = (text: string): string => printable(text.replace(/\r+$/, "").split("\r").at(-1) ?? "");

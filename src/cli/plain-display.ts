@@ -2,6 +2,7 @@
 //
 // R1  A group prints its first `maxLinesPerGroup` lines one by one; then it is summed up at intervals.
 // R2  Failures are printed up to a bound of their own, so that successes never crowd them out.
+// R3  What a task printed comes before the line that says how it ended, and a child's end before its parent's.
 
 import type { RunUpdate } from "../control/control.ts";
 import { isTerminal, type Phase } from "../core/action.ts";
@@ -17,6 +18,9 @@ const maxLines = 400;
 const maxFailureLines = 50;
 const summaryMs = 10_000;
 
+/** An end that waits for its task's last lines. */
+type Held = { readonly action: string; readonly text: string; isReady: boolean };
+
 export class PlainDisplay implements Display {
   readonly #screen: Screen;
   readonly #subject: Subject;
@@ -24,6 +28,8 @@ export class PlainDisplay implements Display {
   readonly #startedAtMs: number;
   readonly #linesOf = new Map<string, number>();
   readonly #summed = new Set<TreeGroup>();
+  /** Bounded, as these lines are, by `maxLines` and `maxFailureLines`. */
+  readonly #held: Held[] = [];
   #lines = 0;
   #failureLines = 0;
   #summedAtMs: number;
@@ -36,13 +42,13 @@ export class PlainDisplay implements Display {
     this.#summedAtMs = this.#startedAtMs;
   }
 
-  /** One change that the tree saw; call before `changed`. */
-  change(change: TreeChange): void {
+  /** One change that the tree saw; call before `changed`. `lastLines` resolves when what the task printed is shown. */
+  change(change: TreeChange, lastLines: Promise<void> | null = null): void {
     const text = this.#text(change);
     if (text === null) return;
     const { node, group } = change;
     const isFailure = node.phase === "failed" || node.phase === "timed_out";
-    if (this.#mayPrint(node, isFailure)) this.line(text);
+    if (this.#mayPrint(node, isFailure)) this.#tell(node, text, lastLines);
     else if (group !== null) this.#summed.add(group);
   }
 
@@ -56,7 +62,24 @@ export class PlainDisplay implements Display {
   }
 
   end(): void {
+    for (const { text } of this.#held.splice(0)) this.line(text);
     this.#summarise();
+  }
+
+  /** R3. */
+  #tell(node: TreeNode, text: string, lastLines: Promise<void> | null): void {
+    const isEnd = node.phase !== "running" && node.phase !== "paused";
+    const isAfterOwn = this.#held.some(({ action }) => action === node.name);
+    if (!isAfterOwn && (!isEnd || (lastLines === null && this.#held.length === 0))) {
+      this.line(text);
+      return;
+    }
+    const held: Held = { action: node.name, text, isReady: !isEnd || lastLines === null };
+    this.#held.push(held);
+    void lastLines?.then(() => {
+      held.isReady = true;
+      while (this.#held[0]?.isReady === true) this.line((this.#held.shift() as Held).text);
+    });
   }
 
   /** R1, R2. */

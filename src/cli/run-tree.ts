@@ -225,13 +225,14 @@ function fill(node: TreeNode, action: Action): void {
   node.endedAtMs = action.endedAtMs;
   const { error } = action;
   node.error = error === null ? null : errorText(error, action.name);
-  node.failures =
-    error === null
-      ? null
-      : {
-          kind: error.kind,
-          count: error.kind === "user" ? action.userFailures : action.systemFailures,
-        };
+  node.failures = failuresOf(action);
+}
+
+/** Of the budget that the last failure cost; of one that got over it, of the user's if there were any. */
+function failuresOf({ error, userFailures, systemFailures }: Action): TreeNode["failures"] {
+  const kind = error?.kind ?? (userFailures > 0 ? "user" : "system");
+  const count = kind === "user" ? userFailures : systemFailures;
+  return count === 0 && error === null ? null : { kind, count };
 }
 
 /** What went wrong is told where it began; who only passed it on names that place. */

@@ -1,4 +1,6 @@
 // What run, resume and rerun have in common: show a run until it has ended, then print what came of it.
+
+import type { RunView } from "../control/control.ts";
 import { isSuccess, isTerminal } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
 import type { DriveOptions } from "./drive.ts";
@@ -16,6 +18,7 @@ import {
   outputsOf,
   type RunSummary,
   summaryOf,
+  tallyOf,
 } from "./summary.ts";
 import { type Io, paintFor, type Screen, write, writeJson, writeLine } from "./terminal.ts";
 import { valueLines } from "./value-text.ts";
@@ -40,6 +43,7 @@ export async function carry(
   const screen = screenOf(options, io);
   let session: Session | null = null;
   let run: Run | null = null;
+  let isServing = false;
   const interrupts = new Interrupts(() => {
     if (screen.isTTY === true) screen.write("\x1b[?25h");
   });
@@ -55,6 +59,9 @@ export async function carry(
       isQuiet: options.quiet === true,
       isNew: started.isNew,
       startedAtMs,
+      onServing: (isHere) => {
+        isServing = isHere;
+      },
       race: (work) => interrupts.race(work),
     };
     if (!options.quiet) await announce(started, screen, io);
@@ -63,7 +70,14 @@ export async function carry(
     return await tell(started.session, ending, options);
   } catch (error) {
     if (error instanceof Interrupted) {
-      await tellStopped(io, run, error, options);
+      const stopped = {
+        error,
+        run: run === null ? null : await latest(session, run),
+        wallMs: Date.now() - startedAtMs,
+      };
+      const isElsewhere = !isServing && (await isServed(session, run));
+      await writeLine(io.stderr, stoppedText(stopped, isElsewhere));
+      if (options.json === true) await writeJson(io, stoppedSummary(stopped));
       return error.exitCode;
     }
     if (options.json === true) await writeJson(io, errorSummary(error, run, Date.now() - startedAtMs));
@@ -105,21 +119,27 @@ async function tell(session: Session, ending: Ending, options: DisplayOptions): 
   return isGood ? exitOk : exitFailed;
 }
 
-async function tellStopped(io: Io, run: Run | null, stopped: Interrupted, options: DisplayOptions): Promise<void> {
-  if (run === null) {
-    await writeLine(io.stderr, `${stopped.message} Nothing had been started.`);
-  } else {
-    await writeLine(io.stderr, `${stopped.message} The run goes on with: godwit resume ${run.name}`);
-  }
-  if (options.json === true) await writeJson(io, stoppedSummary(run, stopped));
+type Stopped = { readonly error: Interrupted; readonly run: RunView | null; readonly wallMs: number };
+
+/** As it is when the person lets go of it. */
+const latest = async (session: Session | null, run: Run): Promise<RunView> =>
+  session === null ? { ...run, counts: {} } : session.godwit.control.getRun(session.scope, run.name);
+
+const isServed = async (session: Session | null, run: Run | null): Promise<boolean> =>
+  session !== null && run !== null && (await session.godwit.isServed(run.id));
+
+function stoppedText({ error, run }: Stopped, isElsewhere: boolean): string {
+  if (run === null) return `${error.message} Nothing had been started.`;
+  if (isElsewhere)
+    return `${error.message} The run goes on in the process that serves it; this one only showed it. To end the run: godwit abort ${run.name}`;
+  return `${error.message} The run goes on with: godwit resume ${run.name}`;
 }
 
-function stoppedSummary(run: Run | null, stopped: Interrupted): RunSummary {
-  return {
-    ...errorSummary(stopped, run, 0),
-    error: { code: "canceled", message: stopped.message, action: null, attempt: null, location: null },
-  };
-}
+const stoppedSummary = ({ error, run, wallMs }: Stopped): RunSummary => ({
+  ...errorSummary(error, run, wallMs),
+  error: { code: "canceled", message: error.message, action: null, attempt: null, location: null },
+  actions: run === null ? noActions : tallyOf(run.counts, 0),
+});
 
 export function errorSummary(error: unknown, run: Run | null, wallMs: number): RunSummary {
   return {

@@ -51,8 +51,9 @@ test("a condition shows what it asks and the command that answers it", () => {
   const tree = new RunTree();
   tree.apply(action("a0", null, { type: "condition", label: "approve", phase: "paused" }));
   const prompts = new Map([["a0", { text: "Ship it? (boolean)", example: "true" }]]);
-  const [line] = treeLines(tree, view({ notes: { ...noNotes, prompts } }));
-  assert.match(line ?? "", /Ship it\? \(boolean\) {2}→ godwit signal nightly approve true/);
+  const [asks, answer] = treeLines(tree, view({ notes: { ...noNotes, prompts } }));
+  assert.match(asks ?? "", /◆ approve {2}Ship it\? \(boolean\)$/);
+  assert.equal(answer, "  → godwit signal nightly approve true");
 });
 
 test("many calls of one task are one line, with those that failed or run below it", () => {

@@ -1,7 +1,7 @@
 // The tree of a run as lines of text, never more than there is room for.
 import { isSuccess, isTerminal, type Phase } from "../core/action.ts";
 import type { RetryPolicy } from "../core/retry.ts";
-import { inputsText, shortAction } from "./call-text.ts";
+import { inputsText, maxInputsWidth, shortAction } from "./call-text.ts";
 import { isFolded, type RunTree, type TreeGroup, type TreeNode } from "./run-tree.ts";
 import type { Paint } from "./terminal.ts";
 import { countText, durationText, fit } from "./text.ts";
@@ -61,6 +61,7 @@ function draw(root: TreeNode, view: TreeView, level: Level): string[] {
   const add = (node: TreeNode, lead: string, rest: string): void => {
     if (lines.length >= limit) return;
     lines.push(lead + nodeText(node, view));
+    if (node.phase === "paused") lines.push(rest + answerText(node, view));
     addRows(rowsBelow(node, level), rest);
   };
   const addRows = (rows: readonly Row[], lead: string): void => {
@@ -182,12 +183,18 @@ export const signalCommand = (run: string, label: string, prompt: Prompt | undef
 function nodeText(node: TreeNode, view: TreeView): string {
   const { paint } = view;
   const sign = phaseSign(node.phase, paint, view.isMoving ? view.nowMs : null);
-  const name = node.parent === null ? paint("bold", node.label) : node.label;
+  // What comes after them says what becomes of the call: they leave it room.
+  const label = fit(node.label, Math.max(12, Math.floor(view.width * 0.4)));
+  const name = node.parent === null ? paint("bold", label) : label;
   const id = node.parent === null || node.type === "trace" ? "" : ` ${paint("dim", shortAction(node.name))}`;
   const details = nodeDetails(node, view);
-  const call = inputsText(node.inputs);
+  const call = inputsText(node.inputs, Math.min(maxInputsWidth, Math.max(8, Math.floor(view.width * 0.3))));
   return `${sign} ${name}${call === "" ? "" : ` ${call}`}${id}${details.length === 0 ? "" : `  ${details.join("  ")}`}`;
 }
+
+/** On a line of its own, since it is made to be copied. */
+const answerText = (node: TreeNode, { paint, run, notes }: TreeView): string =>
+  `  ${paint("dim", `→ ${signalCommand(run, node.label, notes.prompts.get(node.name))}`)}`;
 
 function nodeDetails(node: TreeNode, view: TreeView): readonly string[] {
   const { paint, notes } = view;
@@ -200,13 +207,8 @@ function nodeDetails(node: TreeNode, view: TreeView): readonly string[] {
     }
     case "waiting_for_resources":
       return [paint("dim", phaseWords[node.phase])];
-    case "paused": {
-      const prompt = notes.prompts.get(node.name);
-      return [
-        paint("yellow", prompt?.text ?? "waits for a signal"),
-        paint("dim", `→ ${signalCommand(view.run, node.label, prompt)}`),
-      ];
-    }
+    case "paused":
+      return [paint("yellow", notes.prompts.get(node.name)?.text ?? "waits for a signal")];
     case "succeeded":
       return node.isCached
         ? [paint("cyan", "cached")]

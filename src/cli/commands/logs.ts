@@ -119,7 +119,7 @@ class LogPrinter {
         text: line.text,
       });
     }
-    return isLabelled ? logLine(action.label, line.text, line.stream === "stderr", this.#paint) : line.text;
+    return isLabelled ? logLine(action, line.text, line.stream === "stderr", this.#paint) : line.text;
   }
 }
 

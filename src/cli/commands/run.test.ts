@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { after, test } from "node:test";
 
 const root = join(import.meta.dirname, "../../..");
@@ -67,11 +68,20 @@ class Command {
   }
 
   /** Resolves once it has printed that. */
-  async says(text: string): Promise<void> {
-    while (!this.#out.includes(text)) {
-      const printed = new Promise((resolve) => this.process.stdout?.once("data", resolve));
+  says(text: string): Promise<void> {
+    return this.#prints(text, this.process.stdout, () => this.#out);
+  }
+
+  /** The same, of what goes to stderr. */
+  tells(text: string): Promise<void> {
+    return this.#prints(text, this.process.stderr, () => this.#err);
+  }
+
+  async #prints(text: string, stream: Readable | null, said: () => string): Promise<void> {
+    while (!said().includes(text)) {
+      const printed = new Promise((resolve) => stream?.once("data", resolve));
       const ended = await Promise.race([printed.then(() => false), this.ended.then(() => true)]);
-      if (ended && !this.#out.includes(text)) assert.fail(`it ended without ${text}:\n${this.#out}\n${this.#err}`);
+      if (ended && !said().includes(text)) assert.fail(`it ended without ${text}:\n${this.#out}\n${this.#err}`);
     }
   }
 }
@@ -85,7 +95,7 @@ test("run --json prints one object; the second time the calls come from the cach
   assert.deepEqual(Object.keys(summary), ["run", "phase", "outputs", "error", "actions", "wallMs"]);
   assert.deepEqual(summary.outputs, { sum: 14, tags: ["a", "b"] });
   assert.deepEqual(summary.actions, { total: 5, succeeded: 5, cached: 0, recovered: 0, failed: 0, aborted: 0 });
-  assert.match(first.err, /square │ squaring 3/);
+  assert.match(first.err, /square x=3 │ squaring 3/);
 
   const second = await godwit("run", "pipeline.ts", "main", "--inputs", '{"upTo": 4}', "--json", "--quiet");
   assert.equal((JSON.parse(second.out) as { actions: { cached: number } }).actions.cached, 4);
@@ -153,6 +163,40 @@ test("Ctrl-C leaves a run that can be resumed; another process answers what it w
   const other = await godwit("run", "pipeline.ts", "square", "--x", "1", "--name", "careful");
   assert.equal(other.code, 2);
   assert.match(other.err, /already a run "careful"/);
+});
+
+test("Ctrl-C of a process that only follows a run leaves the run to the one that serves it", async () => {
+  const run = new Command(["run", "pipeline.ts", "ask", "--name", "shared"], ".godwit");
+  await run.says("Answer with");
+  const follower = new Command(["resume", "shared", "--json"], ".godwit");
+  await follower.tells("another process serves it");
+  follower.process.kill("SIGINT");
+  const { code, out, err } = await follower.ended;
+  assert.equal(code, 130);
+  assert.match(err, /goes on in the process that serves it.*godwit abort shared/);
+  assert.doesNotMatch(err, /godwit resume/);
+  const summary = JSON.parse(out) as { phase: string; actions: { total: number }; wallMs: number };
+  assert.equal(summary.phase, "running");
+  assert.equal(summary.actions.total, 2);
+  assert.ok(summary.wallMs > 0);
+  await godwit("signal", "shared", "approve", "false");
+  assert.match((await run.ended).out, /^false$/m);
+});
+
+test("what a task printed is shown before the line that says how it ended", async () => {
+  // A data directory of its own: nothing comes from the cache.
+  const { out, code } = await new Command(["run", "pipeline.ts", "--up-to", "3"], "ordered").ended;
+  assert.equal(code, 0);
+  const lines = out.split("\n");
+  for (const x of [0, 1, 2]) {
+    const printed = lines.findIndex((line) => line.includes(`squaring ${x}`));
+    const ended = lines.findIndex((line) => new RegExp(`✓ square x=${x} \\w+ succeeded`).test(line));
+    assert.ok(printed !== -1 && printed < ended, out);
+  }
+  assert.ok(
+    lines.findIndex((line) => line.includes("✓ main succeeded")) >
+      lines.findLastIndex((line) => line.includes("✓ square")),
+  );
 });
 
 test("a run that nobody serves is aborted to its end", async () => {
