@@ -209,7 +209,7 @@ function cacheCommand(io: Io, finish: Finish): Command {
   const rm = withCommonOptions(new Command("rm"))
     .description("remove entries, so that they are computed anew")
     .argument("[key]", "key of an entry, or the beginning of it")
-    .option("--task <name>", "all of this task (full name)")
+    .option("--task <name>", "all of this task")
     .option("--all", "everything");
   rm.action(async (key: string | undefined) => {
     const { cacheRm } = await import("./commands/cache.ts");

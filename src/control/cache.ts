@@ -2,6 +2,7 @@
 import type { Action } from "../core/action.ts";
 import { type CacheEntry, differences, hashInputs, type KeyParts, keyParts, unkeyedReason } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
+import { didYouMean } from "../core/names.ts";
 import type { TaskSpec } from "../core/task.ts";
 import { findAction } from "./actions.ts";
 import type { CacheExplanation, Scope } from "./answers.ts";
@@ -12,6 +13,8 @@ import { getRun } from "./runs.ts";
 const maxCompared = 200;
 /** Keys deleted in one commit. */
 const deleteBatch = 500;
+/** Of which names are looked through for a short one. */
+const maxTasks = 10_000;
 
 export async function explain(parts: Parts, scope: Scope, runName: string, wanted: string): Promise<CacheExplanation> {
   const action = await findAction(parts, await getRun(parts, scope, runName), wanted);
@@ -41,7 +44,7 @@ export async function explain(parts: Parts, scope: Scope, runName: string, wante
     };
   if (action.cacheStatus === "overwritten")
     return {
-      ...found,
+      ...nothing,
       status: "overwritten",
       summary: "The run was started to overwrite the cache, so nothing was looked up.",
     };
@@ -49,19 +52,23 @@ export async function explain(parts: Parts, scope: Scope, runName: string, wante
 }
 
 function missSummary(entry: CacheEntry | null, count: number): string {
-  if (entry === null) return "Miss: there was no entry for this task.";
-  if (count === 0) return "Miss: there was no such entry at that time, or its bytes were gone; there is one now.";
-  return `Miss: ${count === 1 ? "1 part" : `${count} parts`} of its key differ from the nearest entry, made by ${entry.runName}/${entry.action}.`;
+  if (entry === null) return "Miss: there was no entry for this task, or its bytes were gone.";
+  const nearest = `the nearest entry, made by ${entry.runName}/${entry.action}`;
+  if (count === 0) return `Miss: ${nearest}, has the same key, but its bytes were gone.`;
+  return `Miss: ${count === 1 ? "1 part of its key differs" : `${count} parts of its key differ`} from ${nearest}.`;
 }
 
-/** Not counting the entry that the action itself made. */
+/** Of those that were there when it was looked up, as far as they still are. */
 async function nearest(parts: Parts, scope: Scope, spec: TaskSpec, action: Action, now: KeyParts) {
   const entries = await parts.store.listCacheEntries(
     { project: scope.project, domain: scope.domain, task: spec.name },
     maxCompared,
   );
+  const lookedUpAtMs = action.startedAtMs ?? action.createdAtMs;
   const others = entries.filter(
-    (entry) => action.cacheStatus === "hit" || entry.run !== action.run || entry.action !== action.name,
+    (entry) =>
+      action.cacheStatus === "hit" ||
+      (entry.createdAtMs <= lookedUpAtMs && (entry.run !== action.run || entry.action !== action.name)),
   );
   const specs = await parts.documents.specs(others.map((entry) => entry.spec));
   const compared = others.flatMap((entry) => {
@@ -73,40 +80,72 @@ async function nearest(parts: Parts, scope: Scope, spec: TaskSpec, action: Actio
   return compared.sort((a, b) => a.differences.length - b.differences.length)[0] ?? null;
 }
 
-export const listCache = (
+export async function listCache(
   parts: Parts,
   scope: Scope,
   task: string | null,
   limit: number,
-): Promise<readonly CacheEntry[]> =>
-  parts.store.listCacheEntries(
-    { project: scope.project, domain: scope.domain, ...(task === null ? {} : { task }) },
-    limit,
-  );
+): Promise<readonly CacheEntry[]> {
+  const place = { project: scope.project, domain: scope.domain };
+  if (task === null) return parts.store.listCacheEntries(place, limit);
+  const { found } = await cachedTask(parts, scope, task);
+  return found === null ? [] : parts.store.listCacheEntries({ ...place, task: found }, limit);
+}
+
+/** By full name, or by short name if only one task with entries has it. */
+async function cachedTask(
+  parts: Parts,
+  { project, domain }: Scope,
+  wanted: string,
+): Promise<{ readonly found: string | null; readonly known: readonly string[] }> {
+  const known = await parts.store.cachedTasks({ project, domain }, maxTasks);
+  const fits = known.includes(wanted) ? [wanted] : known.filter((name) => name.endsWith(`.${wanted}`));
+  if (fits.length > 1)
+    throw new GodwitError("invalid_argument", `"${wanted}" is ambiguous: ${fits.join(", ")}. Use a full name.`);
+  return { found: fits[0] ?? null, known };
+}
 
 export async function removeCache(
   parts: Parts,
   scope: Scope,
   which: { readonly key?: string; readonly task?: string; readonly all?: true },
 ): Promise<number> {
-  if (which.key === undefined && which.task === undefined && which.all !== true) {
+  if (which.key !== undefined) return removeKey(parts, scope, which.key);
+  if (which.task === undefined && which.all !== true) {
     throw new GodwitError("invalid_argument", "Say which entries to remove: a key, a task, or all.");
   }
-  let removed = 0;
-  for (;;) {
-    const entries = await listCache(
-      parts,
-      scope,
-      which.task ?? null,
-      which.key === undefined ? deleteBatch : Number.MAX_SAFE_INTEGER,
-    );
-    const keys = entries.map(({ key }) => key).filter((key) => which.key === undefined || key.startsWith(which.key));
-    if (keys.length === 0) break;
-    await parts.store.commit([{ type: "deleteCacheEntries", keys }]);
+  const task = which.task === undefined ? null : await taskToRemove(parts, scope, which.task);
+  for (let removed = 0; ; ) {
+    const keys = (await listCache(parts, scope, task, deleteBatch)).map(({ key }) => key);
+    if (keys.length > 0) await parts.store.commit([{ type: "deleteCacheEntries", keys }]);
     removed += keys.length;
-    if (which.key !== undefined || keys.length < deleteBatch) break;
+    if (keys.length < deleteBatch) return removed;
   }
-  if (removed === 0 && which.key !== undefined)
-    throw new GodwitError("not_found", `No cache entry has a key that begins with "${which.key}".`);
-  return removed;
+}
+
+async function taskToRemove(parts: Parts, scope: Scope, wanted: string): Promise<string> {
+  const { found, known } = await cachedTask(parts, scope, wanted);
+  if (found !== null) return found;
+  // Without the environment, which people leave out.
+  const names = new Set(known.flatMap((name) => [name, name.slice(name.indexOf(".") + 1)]));
+  const hint = didYouMean(wanted, names);
+  throw new GodwitError("not_found", `The cache has nothing of a task "${wanted}".${hint}`);
+}
+
+/** An entry too many would be gone: the beginning of a key has to fit one only. */
+async function removeKey(parts: Parts, { project, domain }: Scope, key: string): Promise<number> {
+  const prefix = key.toLowerCase();
+  const entries = /^[0-9a-f]{1,64}$/.test(prefix)
+    ? await parts.store.listCacheEntries({ project, domain, keyPrefix: prefix }, 2)
+    : [];
+  const [entry] = entries;
+  if (entry === undefined)
+    throw new GodwitError(
+      "not_found",
+      `No cache entry has a key that begins with "${key}". \`godwit cache ls\` lists them.`,
+    );
+  if (entries.length > 1)
+    throw new GodwitError("invalid_argument", `Several keys begin with "${key}". Give more of the one you mean.`);
+  await parts.store.commit([{ type: "deleteCacheEntries", keys: [entry.key] }]);
+  return 1;
 }

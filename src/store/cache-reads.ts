@@ -1,7 +1,7 @@
 // Reads of cached results and of who is computing one.
 import type { CacheEntry, Reservation } from "../core/cache.ts";
 import type { Connection } from "./connection.ts";
-import { digestColumn } from "./sql.ts";
+import { digestColumn, type SqlValue } from "./sql.ts";
 import type { CacheFilter } from "./store.ts";
 import { cacheEntryOf, reservationOf, selectCacheEntries, selectReservation } from "./tables.ts";
 
@@ -15,15 +15,28 @@ export const reservations = (connection: Connection, keys: readonly string[]): r
     keys.flatMap((key) => connection.all(selectReservation, digestColumn(key)).map(reservationOf)),
   );
 
-const newestOfDomain = `${selectCacheEntries} where project = ? and domain = ? order by created_at_ms desc, rowid desc limit ?`;
-const newestOfTask = `${selectCacheEntries} where project = ? and domain = ? and task = ?
-  order by created_at_ms desc, rowid desc limit ?`;
+const digestLength = 64;
 
 export function listCacheEntries(connection: Connection, filter: CacheFilter, limit: number): readonly CacheEntry[] {
-  const { project, domain, task } = filter;
-  const rows =
-    task === undefined
-      ? connection.all(newestOfDomain, project, domain, limit)
-      : connection.all(newestOfTask, project, domain, task, limit);
-  return rows.map(cacheEntryOf);
+  const { project, domain, task, keyPrefix } = filter;
+  const conditions = ["project = ?", "domain = ?"];
+  const values: SqlValue[] = [project, domain];
+  if (task !== undefined) {
+    conditions.push("task = ?");
+    values.push(task);
+  }
+  if (keyPrefix !== undefined) {
+    conditions.push("cache_key between ? and ?");
+    values.push(digestColumn(keyPrefix.padEnd(digestLength, "0")), digestColumn(keyPrefix.padEnd(digestLength, "f")));
+  }
+  const where = `where ${conditions.join(" and ")} order by created_at_ms desc, rowid desc limit ?`;
+  return connection.all(`${selectCacheEntries} ${where}`, ...values, limit).map(cacheEntryOf);
 }
+
+const tasksOfDomain = "select distinct task from cache_entry where project = ? and domain = ? order by task limit ?";
+
+export const cachedTasks = (
+  connection: Connection,
+  { project, domain }: Pick<CacheFilter, "project" | "domain">,
+  limit: number,
+): readonly string[] => connection.all(tasksOfDomain, project, domain, limit).map(([task]) => task as string);

@@ -102,6 +102,13 @@ export function sidecarSuite(database: string, open: OpenStore): void {
       ["other"],
     );
     assert.deepEqual(await store.listCacheEntries({ ...scope, task: "penguins.train" }, 9), [renewed]);
+    for (const length of [1, 11, 64]) {
+      const found = await store.listCacheEntries({ ...scope, keyPrefix: key.slice(0, length) }, 9);
+      assert.deepEqual(found, [renewed], `${length} digits`);
+    }
+    const other = key.startsWith("0") ? "1" : "0";
+    assert.deepEqual(await store.listCacheEntries({ ...scope, keyPrefix: other }, 9), []);
+    assert.deepEqual(await store.cachedTasks(scope, 9), ["penguins.clean", "penguins.train"]);
     await store.commit([{ type: "deleteCacheEntries", keys: [key, "absent"] }]);
     assert.deepEqual(await store.cacheEntries([key]), []);
   });

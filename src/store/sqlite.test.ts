@@ -202,6 +202,8 @@ async function askEverything(store: Store): Promise<void> {
   await store.reservations(["k"]);
   await store.listCacheEntries(scope, 9);
   await store.listCacheEntries({ ...scope, task: "penguins.train" }, 9);
+  await store.listCacheEntries({ ...scope, keyPrefix: "0a" }, 9);
+  await store.cachedTasks(scope, 9);
   await store.register({ id: "e", pid: 1, host: "h", startedAtMs: 1 });
   await store.engines();
   await store.forget(["e"]);

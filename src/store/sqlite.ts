@@ -102,6 +102,7 @@ export function sqliteStore(connection: Connection): Store {
     cacheEntries: (keys) => limited(keys.length, () => cacheReads.cacheEntries(connection, keys)),
     reservations: (keys) => limited(keys.length, () => cacheReads.reservations(connection, keys)),
     listCacheEntries: (filter, limit) => limited(limit, () => cacheReads.listCacheEntries(connection, filter, limit)),
+    cachedTasks: (filter, limit) => limited(limit, () => cacheReads.cachedTasks(connection, filter, limit)),
     register: (engine) => read(() => register(connection, locks, engine)),
     engines: () =>
       read(() =>

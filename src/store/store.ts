@@ -89,7 +89,13 @@ export type ChangesQuery = {
   readonly limit: number;
 };
 
-export type CacheFilter = { readonly project: string; readonly domain: string; readonly task?: string };
+export type CacheFilter = {
+  readonly project: string;
+  readonly domain: string;
+  readonly task?: string;
+  /** Beginning of the key, in hexadecimal digits. */
+  readonly keyPrefix?: string;
+};
 
 export type EngineRecord = {
   readonly id: string;
@@ -141,6 +147,8 @@ export interface Store {
   reservations(keys: readonly string[]): Promise<readonly Reservation[]>;
   /** Newest first. */
   listCacheEntries(filter: CacheFilter, limit: number): Promise<readonly CacheEntry[]>;
+  /** Names of the tasks that have entries, in their order. */
+  cachedTasks(filter: Pick<CacheFilter, "project" | "domain">, limit: number): Promise<readonly string[]>;
 
   /** Makes an engine known and holds its mark of life (R6). */
   register(engine: EngineRecord): Promise<void>;
