@@ -1,7 +1,7 @@
 // What is known of how long tasks take, from what was measured.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pace } from "./pace.ts";
+import { maxAhead, Pace } from "./pace.ts";
 
 test("a task is quick only after it has proved so, by its name", () => {
   const pace = new Pace();
@@ -21,6 +21,15 @@ test("a slow attempt is noticed at once, and a slow first one soon forgotten", (
   pace.note("a", 20);
   assert.equal(pace.isQuick("a"), false);
   assert.equal(pace.isRecentlyQuick, false);
+});
+
+test("the shorter attempts are, the more go ahead: what lasts some 50 ms, within bounds", () => {
+  const aheadAfter = (activeMs: number): number => {
+    const pace = new Pace();
+    pace.note("a", activeMs);
+    return pace.ahead;
+  };
+  assert.deepEqual([1_000, 5, 1, 0.5, 0.01, 0].map(aheadAfter), [10, 10, 50, 100, maxAhead, maxAhead]);
 });
 
 test("a task that took a process down has to prove itself again", () => {

@@ -6,6 +6,13 @@
 /** Below this, handing over one attempt at a time would cost more than the attempt. */
 const quickMs = 5;
 
+/** What is put ahead of a worker lasts about this long: some rounds of commits, and no long wait for whoever is behind. */
+const aheadMs = 50;
+
+/** Attempts ahead in one worker. */
+const minAhead = 10;
+export const maxAhead = 512;
+
 /** Half of what is known comes from the last attempt: the first one, which loads the code, is soon outweighed. */
 const weight = 0.5;
 
@@ -35,6 +42,11 @@ export class Pace {
   /** R1. */
   isQuick(task: string): boolean {
     return (this.#averageMs.get(task) ?? Number.POSITIVE_INFINITY) < quickMs;
+  }
+
+  /** Quick attempts to put into one worker, from the last ones: some at least, as they may have been of another task. */
+  get ahead(): number {
+    return Math.min(maxAhead, Math.max(minAhead, Math.floor(aheadMs / this.#recentMs)));
   }
 
   /** Whether the last attempts, of whatever task, were quick. */

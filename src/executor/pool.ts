@@ -25,7 +25,7 @@ import type { Literals } from "../core/value.ts";
 import type { MeasuredOutcome } from "../worker/protocol.ts";
 import { type Executor, type LogSink, stopGraceMs } from "./executor.ts";
 import { blamed, type Loss, lossError, lossText } from "./loss.ts";
-import { Pace } from "./pace.ts";
+import { maxAhead, Pace } from "./pace.ts";
 import { Questions } from "./questions.ts";
 import { type Held, WorkerProcess } from "./worker-process.ts";
 
@@ -53,9 +53,6 @@ export type WorkerPool = Executor & {
 };
 
 export const workerPool = (options: PoolOptions): WorkerPool => new Pool(options);
-
-/** Attempts ahead in one worker, while they are quick. */
-export const maxAhead = 64;
 
 /** Attempts that wait for their calls in one worker, before others are preferred (R3). */
 export const maxWaiting = 1_000;
@@ -106,7 +103,8 @@ class Pool implements WorkerPool {
     if (this.#closing !== null || this.#outcomes.size >= maxOutcomes) return 0;
     let places = this.#options.workers - this.#workers.size;
     for (const worker of this.#open()) {
-      const ahead = this.#pace.isRecentlyQuick && worker.waiting < maxWaiting && takesQuick(worker) ? maxAhead : 1;
+      const isAhead = this.#pace.isRecentlyQuick && worker.waiting < maxWaiting && takesQuick(worker);
+      const ahead = isAhead ? this.#pace.ahead : 1;
       places += Math.max(0, ahead - worker.load);
     }
     return Math.max(0, places - this.#backlog.size);
@@ -228,7 +226,8 @@ class Pool implements WorkerPool {
     let bestLoad = Number.POSITIVE_INFINITY;
     for (const worker of this.#open()) {
       const load = worker.load + chosen(worker);
-      if (load > 0 && !(isQuick && load < maxAhead && worker.waiting < maxWaiting && takesQuick(worker))) continue;
+      if (load > 0 && !(isQuick && load < this.#pace.ahead && worker.waiting < maxWaiting && takesQuick(worker)))
+        continue;
       // One that is still starting comes last: a quick attempt is over before it has begun.
       const rank = load + (worker.state === "ready" ? 0 : isQuick ? maxAhead : 0.5);
       if (rank < bestLoad) [best, bestLoad] = [worker, rank];

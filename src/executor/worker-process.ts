@@ -13,7 +13,7 @@ import {
   type TaskCalls,
 } from "../core/messages.ts";
 import type { AttemptState, FromWorker, MeasuredOutcome, ToWorker } from "../worker/protocol.ts";
-import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
+import { fromPoolFd, launchMessage, toPoolFd } from "../worker/protocol.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
 import { CallService } from "./call-service.ts";
 import type { LogSink } from "./executor.ts";
@@ -127,7 +127,7 @@ export class WorkerProcess {
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
       if (!isQuick) this.#slow += 1;
     }
-    this.#writer.send({ type: "launch", launches: launches.map(({ launch }) => launch) });
+    this.#writer.send(launchMessage(launches.map(({ launch }) => launch)));
   }
 
   stop(ids: readonly AttemptId[], reason: string): void {

@@ -20,13 +20,13 @@ import type {
   LogLine,
   Outcome,
 } from "../core/messages.ts";
-import type { Manifest } from "../core/task.ts";
+import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 
 export type ToWorker =
   /** Sent first. */
   | { readonly type: "welcome"; readonly dataDir: string }
-  | { readonly type: "launch"; readonly launches: readonly Launch[] }
+  | LaunchMessage
   /** Ends what has not started, and tells what has. An outcome follows either way, for the pool's books. */
   | { readonly type: "stop"; readonly attempts: readonly AttemptId[]; readonly reason: string }
   /** Gives back what has not started, as interrupted: it will run elsewhere. */
@@ -51,6 +51,26 @@ export type ToWorker =
       readonly task: string;
       readonly inputs: Literals;
     };
+
+/** Each spec once: it is many times as long as the rest of a launch, and most launches share one. */
+export type LaunchMessage = {
+  readonly type: "launch";
+  readonly specs: readonly TaskSpec[];
+  readonly launches: readonly (Omit<Launch, "spec"> & { readonly spec: number })[];
+};
+
+export function launchMessage(launches: readonly Launch[]): LaunchMessage {
+  const places = new Map<TaskSpec, number>();
+  const placed = launches.map((launch) => {
+    const place = places.get(launch.spec) ?? places.size;
+    places.set(launch.spec, place);
+    return { ...launch, spec: place };
+  });
+  return { type: "launch", specs: [...places.keys()], launches: placed };
+}
+
+export const launchesOf = ({ specs, launches }: LaunchMessage): readonly Launch[] =>
+  launches.map((launch) => ({ ...launch, spec: specs[launch.spec] as TaskSpec }));
 
 export type FromWorker =
   /** Sent first: the worker's own code has loaded. */

@@ -21,7 +21,7 @@ import type { Literals } from "../core/value.ts";
 import { Attempts } from "./attempts.ts";
 import { Connection } from "./connection.ts";
 import { Output } from "./output.ts";
-import { type FromWorker, fromPoolFd, type ToWorker, toPoolFd } from "./protocol.ts";
+import { type FromWorker, fromPoolFd, launchesOf, type ToWorker, toPoolFd } from "./protocol.ts";
 import { BlockingWriter, readLines } from "./stream.ts";
 
 /** What an attempt gets from its worker. */
@@ -114,7 +114,7 @@ class Worker {
         this.#welcome.resolve(this.#options.open(message.dataDir));
         return;
       case "launch":
-        this.#attempts.launch(message.launches);
+        this.#attempts.launch(launchesOf(message));
         return;
       case "stop":
         this.#attempts.stop(message.attempts, message.reason);
