@@ -71,3 +71,16 @@ test("100,000 calls give a few lines and a summary, and no failure is crowded ou
   assert.ok(lines.some((line) => line.startsWith("✗ train c99999 failed")));
   assert.equal(lines.at(-1), "  train ×100,000: 99,999 succeeded, 1 failed");
 });
+
+test("groups of one label under many parents are summed up in one line", () => {
+  const parents = Array.from({ length: 30 }, (_, index) => `p${index}`);
+  const lines = shown([
+    root,
+    ...parents.map((name) => action(name, "a0", { label: "outer", ...running })),
+    ...parents.flatMap((name) =>
+      Array.from({ length: 40 }, (_, index) => action(`${name}-${index}`, name, { ...running, depth: 2 })),
+    ),
+  ]);
+  const sums = lines.filter((line) => line.includes("×"));
+  assert.deepEqual(sums, ["  outer ×30: 30 running", "  train ×1,200: 1,200 running"]);
+});

@@ -17,6 +17,7 @@ const maxLinesPerGroup = 24;
 const maxLines = 400;
 const maxFailureLines = 50;
 const summaryMs = 10_000;
+const maxSums = 20;
 
 /** An end that waits for its task's last lines. */
 type Held = { readonly action: string; readonly text: string; isReady: boolean };
@@ -95,8 +96,8 @@ export class PlainDisplay implements Display {
 
   #summarise(): void {
     this.#summedAtMs = this.#subject.nowMs();
-    for (const group of [...this.#summed].slice(0, 20)) {
-      this.line(`  ${group.label} ×${countText(group.total)}: ${groupCounts(group, this.#paint)}`);
+    for (const sum of sumsOf(this.#summed).slice(0, maxSums)) {
+      this.line(`  ${sum.label} ×${countText(sum.total)}: ${groupCounts(sum, this.#paint)}`);
     }
     this.#summed.clear();
   }
@@ -126,6 +127,21 @@ export class PlainDisplay implements Display {
     }
     return isTerminal(node.phase) ? words(endText(node)) : null;
   }
+}
+
+type Sum = { readonly label: string; readonly counts: Map<Phase, number>; cached: number; total: number };
+
+/** One for all groups of a label: five thousand parents with a few calls each are not five thousand lines. */
+function sumsOf(groups: Iterable<TreeGroup>): readonly Sum[] {
+  const sums = new Map<string, Sum>();
+  for (const { label, counts, cached, total } of groups) {
+    const sum: Sum = sums.get(label) ?? { label, counts: new Map(), cached: 0, total: 0 };
+    sums.set(label, sum);
+    for (const [phase, count] of counts) sum.counts.set(phase, (sum.counts.get(phase) ?? 0) + count);
+    sum.cached += cached;
+    sum.total += total;
+  }
+  return [...sums.values()];
 }
 
 const endWords: { readonly [phase in Phase]?: string } = {

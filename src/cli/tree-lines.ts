@@ -280,7 +280,7 @@ function groupPhase(group: TreeGroup): Phase {
 }
 
 /** `9,120 succeeded, 30 running, 2 failed`. */
-export function groupCounts(group: TreeGroup, paint: Paint): string {
+export function groupCounts(group: Pick<TreeGroup, "counts" | "cached">, paint: Paint): string {
   const count = (phase: Phase): number => group.counts.get(phase) ?? 0;
   const parts: [number, string][] = [
     [
