@@ -13,7 +13,7 @@ export type Project = {
   write(file: string, content: string): void;
   /** Copies a file of test/fixtures/pipelines. */
   copy(fixture: string): void;
-  start(args: readonly string[], env?: NodeJS.ProcessEnv): Started;
+  start(args: readonly string[], env?: NodeJS.ProcessEnv, stdin?: string): Started;
   run(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended>;
   remove(): void;
 };
@@ -33,12 +33,14 @@ export function makeProject(): Project {
   for (const name of ["zod", "vega-datasets"])
     symlinkSync(join(root, "node_modules", name), join(dir, "node_modules", name));
   writeFileSync(join(dir, "package.json"), JSON.stringify({ name: "project", type: "module", version: "1.0.0" }));
-  const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Started => {
+  const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}, stdin = ""): Started => {
     const child = spawn(process.execPath, [join(root, "bin", "godwit.js"), ...args], {
       cwd: dir,
       env: { ...process.env, NO_COLOR: "1", ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.on("error", () => {}); // It may have ended without reading it.
+    child.stdin.end(stdin);
     const output = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
     const ended = output.then(([stdout, stderr, [code, signal]]): Ended => ({ code, signal, stdout, stderr }));
     return { process: child, ended };

@@ -8,6 +8,7 @@ import { shown } from "../idl/idl.ts";
 import { storeIn } from "../sdk/handle.ts";
 import { Table } from "../sdk/table.ts";
 import { messageOf } from "./error-report.ts";
+import { checkColumns } from "./input-columns.ts";
 import { withoutNone } from "./type-text.ts";
 
 type TableType = Extract<LiteralType, { type: "structuredDataset" }>;
@@ -23,9 +24,24 @@ export async function tableLiteral(type: TableType, path: string, where: string,
       `${where}: expected the path of a table (.parquet, .csv or .json), found ${found === null ? "nothing" : "no file"} at ${path}`,
     );
   }
+  const { table, literal } = await read(type, { path, sizeBytes: found.size }, where, blobs);
   try {
-    const table = await tableAt(path, found.size, type);
-    return await table[storeIn](blobs);
+    if (literal.type === "structuredDataset") await checkColumns(type.columns, literal.columns, table);
+    return literal;
+  } catch (error) {
+    throw new GodwitError("invalid_argument", `${where}: ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function read(
+  type: TableType,
+  { path, sizeBytes }: { readonly path: string; readonly sizeBytes: number },
+  where: string,
+  blobs: BlobStore,
+): Promise<{ readonly table: Table; readonly literal: Literal }> {
+  try {
+    const table = await tableAt(path, sizeBytes, type);
+    return { table, literal: await table[storeIn](blobs) };
   } catch (error) {
     if (isGodwitError(error) && error.code === "resource_exhausted") throw error;
     throw new GodwitError("invalid_argument", `${where}: ${path} cannot be read as a table: ${messageOf(error)}`, {

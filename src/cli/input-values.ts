@@ -166,9 +166,14 @@ async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new GodwitError("not_found", `--inputs: the file ${path} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const { code } = error as NodeJS.ErrnoException;
+    const what =
+      code === "ENOENT"
+        ? `there is no file ${path}`
+        : code === "EISDIR"
+          ? `${path} is a directory, not a file of JSON`
+          : `the file ${path} cannot be read: ${messageOf(error)}`;
+    throw new GodwitError("not_found", `--inputs: ${what}`, { cause: error });
   }
 }
 
