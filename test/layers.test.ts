@@ -10,7 +10,7 @@ import { type Layers, type Tree, violations } from "./layers.ts";
 const layers: Layers = {
   core: { may: [], doors: "all", packages: ["node:crypto"] },
   idl: { may: ["core"], packages: ["@msgpack/msgpack", "hyparquet", "hyparquet-writer"] },
-  store: { may: ["core"], doors: ["store/documents.ts"], packages: ["node:sqlite"] },
+  store: { may: ["core"], doors: ["store/documents.ts", "store/lineage.ts"], packages: ["node:sqlite"] },
   blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {

@@ -3,8 +3,9 @@
 // R1  Only the attempt that an action is running may call, attach or abort on its behalf.
 // R2  A name that exists with the same identity and inputs is answered as it stands; with others it is
 //     refused: the parent did not do again what it did before.
-// R3  In a recovering run, a call whose name succeeded in the recovered run, with the same identity and
-//     inputs and all its bytes in place, is recorded as recovered. Whatever does not match runs.
+// R3  In a recovering run, a call whose name succeeded in the recovered run, or in one that this recovered
+//     (lineage.ts), with the same identity and inputs and all its bytes in place, is recorded as recovered.
+//     Whatever does not match runs.
 import { hasBytes } from "../blob/payload.ts";
 import {
   type Action,
@@ -31,8 +32,9 @@ import {
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
-import { emptyPayload } from "../core/value.ts";
+import { emptyPayload, type Payload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
+import { ancestors } from "../store/lineage.ts";
 import type { Attachment, Change } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
 import type { Parts } from "./parts.ts";
@@ -148,7 +150,7 @@ function decideNew(
   { run, tasks }: Calling,
   parent: Action,
   request: Call,
-  recovered: ReadonlyMap<string, Action>,
+  recovered: ReadonlyMap<string, Recovered>,
   documents: Map<string, string>,
 ): Decided {
   if (parent.depth >= maxDepth) return refused(`Calls are nested ${maxDepth} deep; is there a recursion without end?`);
@@ -156,8 +158,8 @@ function decideNew(
   const made = makeAction({ run, tasks, parent, request, documents, nowMs });
   if (made === null) return refused(unknownTask(request, tasks));
   const old = recovered.get(request.name);
-  if (old?.outputs != null) {
-    const from = `${run.recovers?.name}/${old.name}`;
+  if (old !== undefined) {
+    const from = `${old.run}/${request.name}`;
     const action = step(
       made.action,
       { retries: defaultRetries, timeouts: made.timeouts },
@@ -245,27 +247,32 @@ const newAction = (parent: Action, request: Call, spec: string | null, key: stri
   cacheKey: key,
 });
 
-/** R3: what the recovered run has for these calls. */
-async function recoverable(parts: Parts, run: Run, calls: readonly Call[]): Promise<ReadonlyMap<string, Action>> {
-  const { recovers } = run;
-  if (recovers === null || calls.length === 0) return new Map();
-  const requests = new Map(calls.map((request) => [request.name, request]));
-  const old = await parts.store.actions([...requests.keys()].map((name) => ({ run: recovers.run, name })));
-  const usable = await Promise.all(
-    old.map(async (action) => {
-      const request = requests.get(action.name);
-      if (
-        request === undefined ||
-        !isSuccess(action.phase) ||
-        action.type !== request.type ||
-        action.identity !== request.identity
-      )
-        return [];
-      if (action.inputsHash !== (request.type === "condition" ? "" : request.inputsHash)) return [];
-      return action.outputs !== null && (await hasBytes(action.outputs, parts.blobs)) ? [action] : [];
-    }),
-  );
-  return new Map(usable.flat().map((action) => [action.name, action]));
+type Recovered = { readonly run: string; readonly outputs: Payload };
+
+/** R3: what the recovered runs have for these calls, the nearest first. */
+async function recoverable(parts: Parts, run: Run, calls: readonly Call[]): Promise<ReadonlyMap<string, Recovered>> {
+  const found = new Map<string, Recovered>();
+  let missing = new Map(calls.map((request) => [request.name, request]));
+  if (missing.size === 0) return found;
+  for await (const ancestor of ancestors(parts.store, run)) {
+    const old = await parts.store.actions([...missing.keys()].map((name) => ({ run: ancestor.run, name })));
+    const outputs = await Promise.all(old.map((action) => usableOutputs(parts, action, missing.get(action.name))));
+    for (const [index, action] of old.entries()) {
+      const usable = outputs[index];
+      if (usable != null) found.set(action.name, { run: ancestor.name, outputs: usable });
+    }
+    missing = new Map([...missing].filter(([name]) => !found.has(name)));
+    if (missing.size === 0) break;
+  }
+  return found;
+}
+
+/** Null: it has not what the request asks for. */
+async function usableOutputs(parts: Parts, old: Action, request: Call | undefined): Promise<Payload | null> {
+  if (request === undefined || !isSuccess(old.phase) || old.outputs === null) return null;
+  if (old.type !== request.type || old.identity !== request.identity) return null;
+  if (old.inputsHash !== (request.type === "condition" ? "" : request.inputsHash)) return null;
+  return (await hasBytes(old.outputs, parts.blobs)) ? old.outputs : null;
 }
 
 export const stateOf = (action: Action): CallState => ({

@@ -11,6 +11,7 @@ import type { Checkpoint, Launch } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor } from "../executor/executor.ts";
+import { ancestors } from "../store/lineage.ts";
 import type { Change } from "../store/store.ts";
 import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 
@@ -148,28 +149,38 @@ const launchOf = (action: Action, run: Run, spec: TaskSpec, checkpoint: Checkpoi
 /** From the name alone, which is the same in every attempt and for the same call in another run. */
 export const seedOf = (name: string): number => Number.parseInt(sha256Hex(name).slice(0, 8), 16);
 
-/** The last checkpoint of each; of its first attempt in a recovering run, that of the run it recovers. */
+/** The last checkpoint of each; if it has made none, that of the run that its run recovers. */
 async function checkpointsOf(
   parts: EngineParts,
   actions: readonly Action[],
   runs: ReadonlyMap<number, Run>,
 ): Promise<ReadonlyMap<string, Checkpoint>> {
-  const retried = actions.filter(({ attempt }) => attempt > 1);
-  const recovering = actions.flatMap((action) => {
-    const recovers = runs.get(action.run)?.recovers;
-    return recovers == null ? [] : [{ run: recovers.run, name: action.name, as: `${action.run}/${action.name}` }];
-  });
   const found = new Map<string, Checkpoint>();
-  if (recovering.length > 0) {
-    const old = await parts.store.attachments(recovering, "checkpoint");
-    for (const { run, name, text } of old) {
-      const target = recovering.find((each) => each.run === run && each.name === name);
-      if (target !== undefined) found.set(target.as, JSON.parse(text) as Checkpoint);
-    }
+  const retried = actions.filter(({ attempt }) => attempt > 1);
+  const own = retried.length === 0 ? [] : await parts.store.attachments(retried, "checkpoint");
+  for (const { run, name, text } of own) found.set(`${run}/${name}`, JSON.parse(text) as Checkpoint);
+  for (const run of runs.values()) {
+    const without = actions.filter((action) => action.run === run.id && !found.has(`${run.id}/${action.name}`));
+    const old = run.recovers === null ? new Map<string, Checkpoint>() : await recoveredCheckpoints(parts, run, without);
+    for (const [name, checkpoint] of old) found.set(`${run.id}/${name}`, checkpoint);
   }
-  if (retried.length > 0) {
-    for (const { run, name, text } of await parts.store.attachments(retried, "checkpoint"))
-      found.set(`${run}/${name}`, JSON.parse(text) as Checkpoint);
+  return found;
+}
+
+async function recoveredCheckpoints(
+  parts: EngineParts,
+  run: Run,
+  actions: readonly Action[],
+): Promise<ReadonlyMap<string, Checkpoint>> {
+  const found = new Map<string, Checkpoint>();
+  let missing = actions.map(({ name }) => name);
+  if (missing.length === 0) return found;
+  for await (const ancestor of ancestors(parts.store, run)) {
+    const keys = missing.map((name) => ({ run: ancestor.run, name }));
+    for (const { name, text } of await parts.store.attachments(keys, "checkpoint"))
+      found.set(name, JSON.parse(text) as Checkpoint);
+    missing = missing.filter((name) => !found.has(name));
+    if (missing.length === 0) break;
   }
   return found;
 }

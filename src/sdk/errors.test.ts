@@ -1,3 +1,4 @@
+// What a thrown error becomes: whose budget it spends, under which name, with which words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GodwitError } from "../core/error.ts";
