@@ -51,7 +51,9 @@ export function actionError(thrown: unknown): ActionError {
       // The called action has ended for good under its name: trying again would find the same end.
       recoverable: false,
       kind: "user",
-      origin: error.origin ?? { action: thrown.action, attempt: thrown.attempt, task: thrown.task },
+      origin: isOwnMistake(thrown)
+        ? error.origin
+        : (error.origin ?? { action: thrown.action, attempt: thrown.attempt, task: thrown.task }),
       location: error.location ?? locate(thrown),
     };
   }
@@ -77,6 +79,9 @@ export function actionError(thrown: unknown): ActionError {
     origin: null,
   };
 }
+
+/** A refused call has run nothing (attempt 0): who made it has failed. */
+const isOwnMistake = ({ code, attempt }: TaskError): boolean => code === errorCodes.nonDeterministic && attempt === 0;
 
 /** Godwit's own words are whole without those of the cause. */
 const godwitError = (thrown: GodwitError): ActionError => ({

@@ -57,6 +57,8 @@ export class Session {
   readonly #attempt: AttemptRef;
   readonly #sequences = new Map<string, number>();
   readonly #pending = new Map<string, Pending>();
+  /** Labels of calls whose inputs are still being checked and stored. */
+  readonly #preparing = new Set<{ readonly label: string }>();
   /** Calls by a name of the user's own: asked for twice, they are one. */
   readonly #named = new Map<string, Pending>();
   readonly #following = new AbortController();
@@ -83,6 +85,20 @@ export class Session {
     const sequence = this.#sequences.get(key) ?? 0;
     this.#sequences.set(key, sequence + 1);
     return sequence === 0 ? key : actionName({ ...first, sequence });
+  }
+
+  /** As `call`, of a call that is still being made up. */
+  async callOnceReady(label: string, preparing: Promise<Call>): Promise<CallState> {
+    const mark = { label };
+    this.#preparing.add(mark);
+    let call: Call;
+    try {
+      // Awaited, not chained: only so does the stack of what it throws lead to the user's line.
+      call = await preparing;
+    } finally {
+      this.#preparing.delete(mark);
+    }
+    return this.call(call);
   }
 
   /** Makes the call and resolves with its end. Rejects with `CallRefused`, or when the attempt is stopped. */
@@ -114,7 +130,13 @@ export class Session {
     }
   }
 
-  /** Names of calls that nobody has seen the end of. */
+  /** What is called, for each call that has not ended, sent or not. */
+  unended(): readonly string[] {
+    const sent = this.pending().map(labelOf);
+    return [...sent, ...[...this.#preparing].map(({ label }) => label)];
+  }
+
+  /** Calls that nobody has seen the end of. */
   pending(): readonly Call[] {
     return [...this.#pending.values()].map(({ call }) => call);
   }
@@ -159,7 +181,7 @@ export class Session {
   #late(call: Call): GodwitError {
     return new GodwitError(
       "failed_precondition",
-      `${"label" in call ? call.label : call.task} was called after its task had returned. Await every call before returning.`,
+      `${labelOf(call)} was called after its task had returned. Await every call before returning.`,
     );
   }
 
@@ -239,5 +261,7 @@ export class Session {
     return pending;
   }
 }
+
+const labelOf = (call: Call): string => (call.type === "task" ? call.task : call.label);
 
 const inputsOf = (call: Call): string => (call.type === "condition" ? "" : call.inputsHash);

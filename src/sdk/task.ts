@@ -6,9 +6,9 @@ import { isSuccess } from "../core/action.ts";
 import { hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
 import type { Call, CallState } from "../core/messages.ts";
-import { checkName, taskIdentity } from "../core/names.ts";
+import { checkName, didYouMean, taskIdentity } from "../core/names.ts";
 import { interfaceHash, type Overrides, type Target, type TaskSpec, withOverrides } from "../core/task.ts";
-import { hashLiterals, type Literals } from "../core/value.ts";
+import { hashLiterals } from "../core/value.ts";
 import { userCallSites } from "./call-sites.ts";
 import { inputCodec, outputCodec } from "./codec.ts";
 import type { Context } from "./context.ts";
@@ -92,6 +92,7 @@ export function defineTask<I extends Schema | undefined, O extends Schema | unde
       return spec;
     },
   };
+  checkIgnored(definition, options.settings);
   register(definition);
   return callable<I, O>(definition, {});
 }
@@ -101,14 +102,14 @@ function callable<I extends Schema | undefined, O extends Schema | undefined>(
   options: CallOptions,
 ): Task<I, O> {
   const overrides = overridesOf(options, definition.fullName);
+  checkIgnored(definition, overrides);
   if (options.name !== undefined) checkName("action", options.name);
   const call = (input?: unknown): Promise<unknown> => {
     const attempt = current();
     if (attempt === null) return callPlainly(definition, input);
-    const called = callDurably(definition, attempt, input, { overrides, name: options.name ?? null, group: null });
-    // It may fail before the task comes to await it, and is on record either way: no reason to end the process.
-    called.catch(() => undefined);
-    return called;
+    return called(
+      callDurably.bind(null, definition, attempt, input, { overrides, name: options.name ?? null, group: null }),
+    );
   };
   return Object.assign(call, {
     override: (more: CallOptions) => callable<I, O>(definition, { ...options, ...more }),
@@ -116,6 +117,36 @@ function callable<I extends Schema | undefined, O extends Schema | undefined>(
     definition,
     overrides,
   }) as unknown as Task<I, O>;
+}
+
+/** A name that is no input would be ignored itself, and its input would stay in the key. */
+function checkIgnored({ fullName, input }: Definition, { cache }: Overrides): void {
+  const names = input.variables.map(({ name }) => name);
+  const ignored = cache === undefined || cache.type === "off" ? [] : cache.ignoredInputs;
+  const unknown = ignored.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new GodwitError(
+    "invalid_argument",
+    `${fullName}: cache.ignoreInputs names "${unknown}", which is no input of the task.${didYouMean(unknown, names)}`,
+  );
+}
+
+/**
+ * A call may fail before the task comes to await it, and is on record either way: no reason to end the
+ * process. That is said only when it fails: a promise that two wait for has no stack back to the user's line.
+ */
+function called(call: () => Promise<unknown>): Promise<unknown> {
+  let promise: Promise<unknown> | null = null;
+  const settled = async (): Promise<unknown> => {
+    try {
+      return await call();
+    } catch (error) {
+      promise?.catch(() => undefined);
+      throw error;
+    }
+  };
+  promise = settled();
+  return promise;
 }
 
 /** The settings that `override` put on a task. */
@@ -154,23 +185,21 @@ export async function callDurably(
       `${definition.fullName} was called inside the trace "${attempt.trace}". A trace is one step and is skipped as a whole when it is replayed: call tasks beside it.`,
     );
   }
-  await validInput(definition, input);
-  const literals = await definition.input.encode(input ?? {}, session.blobs);
-  const state = await session.call(await taskCall(definition, attempt, literals, options)).catch((error: unknown) => {
+  const { fullName } = definition;
+  try {
+    const state = await session.callOnceReady(fullName, taskCall(definition, attempt, input, options));
+    return await outputOf(definition, attempt, state);
+  } catch (error) {
     if (error instanceof CallRefused)
-      throw new TaskError({ task: definition.fullName, action: options.name ?? "", attempt: 0 }, error.error);
+      throw new TaskError({ task: fullName, action: options.name ?? "", attempt: 0 }, error.error);
     throw error;
-  });
-  return outputOf(definition, attempt, state);
+  }
 }
 
-async function taskCall(
-  definition: Definition,
-  attempt: Current,
-  literals: Literals,
-  options: DurableCall,
-): Promise<Call> {
+async function taskCall(definition: Definition, attempt: Current, input: unknown, options: DurableCall): Promise<Call> {
   const { session } = attempt;
+  await validInput(definition, input);
+  const literals = await definition.input.encode(input ?? {}, session.blobs);
   const identity = taskIdentity(definition.fullName, identityHash(definition));
   const inputsHash = hashLiterals(literals);
   const isCached = withOverrides(definition.spec(), options.overrides).cache.type !== "off";

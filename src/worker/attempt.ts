@@ -136,12 +136,10 @@ function contextOf(session: Session, host: AttemptHost): AttemptContext {
 
 /** A call that nobody awaited is ended together with its parent; say so, for it is mostly a forgotten await. */
 function warnOfPending(session: Session, context: Context): void {
-  const pending = session.pending();
-  if (pending.length === 0) return;
-  const [first] = pending;
-  const label = first === undefined ? "" : first.type === "task" ? first.task : first.label;
+  const calls = session.unended();
+  if (calls.length === 0) return;
   context.log.warn(
-    `${callCount(pending.length)} had not ended when ${session.launch.spec.name} returned (${label} for one) and will be aborted. Is an await missing?`,
+    `${callCount(calls.length)} had not ended when ${session.launch.spec.name} returned (${calls[0]} for one) and will be aborted. Is an await missing?`,
   );
 }
 
