@@ -28,7 +28,13 @@ export type DisplayOptions = CommonOptions & { readonly quiet?: boolean; readonl
 /** With `--json`, stdout is for the one object, and what people watch goes to stderr. */
 export const screenOf = (options: DisplayOptions, io: Io): Screen => (options.json === true ? io.stderr : io.stdout);
 
-export type Started = { readonly session: Session; readonly run: Run; readonly isNew: boolean };
+export type Started = {
+  readonly session: Session;
+  readonly run: Run;
+  readonly isNew: boolean;
+  /** The code bundle of what the file has now; null if nobody looked. */
+  readonly currentBundle: string | null;
+};
 
 /**
  * Starts (or finds) a run, carries it to its end, prints its result. `opening` is closed in any case.
@@ -91,7 +97,15 @@ export async function carry(
 async function announce(started: Started, screen: Screen, io: Io): Promise<void> {
   const paint = paintFor(screen, io.env);
   await writeLine(screen, paint("dim", `run ${started.run.name}${await beginning(started)}`));
+  const { run, currentBundle } = started;
+  if (currentBundle !== null && currentBundle !== run.bundle) await writeLine(screen, paint("yellow", oldCode(run)));
 }
+
+/** A run is pinned to its code; whoever has edited it meanwhile might expect otherwise. */
+const oldCode = ({ name, phase }: Run): string =>
+  `The code has changed since this run was started: ${
+    isTerminal(phase) ? "its result is that of" : "it goes on with"
+  } the code recorded then. New code: godwit rerun ${name}`;
 
 async function beginning({ session, run, isNew }: Started): Promise<string> {
   if (isNew) return "";

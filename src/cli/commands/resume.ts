@@ -22,7 +22,7 @@ export async function resume(name: string, options: DisplayOptions, io: Io): Pro
     const session = await openSession(existing(options, io));
     opened(session);
     const run = await session.godwit.control.getRun(session.scope, name);
-    return { session, run, isNew: false };
+    return { session, run, isNew: false, currentBundle: null };
   });
 }
 
@@ -57,7 +57,7 @@ export async function rerun(name: string, options: RerunOptions, io: Io): Promis
       overwriteCache: options.overwriteCache === true,
       recovers: options.recover === true ? before.name : null,
     });
-    return { session, run, isNew: created };
+    return { session, run, isNew: created, currentBundle: manifest.bundle };
   });
 }
 

@@ -55,7 +55,7 @@ export async function run(
       overwriteCache: options.overwriteCache === true,
       recovers: null,
     });
-    return { session, run: created, isNew };
+    return { session, run: created, isNew, currentBundle: manifest.bundle };
   });
 }
 
