@@ -1,6 +1,6 @@
 // What is wrong with the user's code, in the user's words: the file, the place, the line itself, and
 // what to do. What the bundler says of itself is not shown.
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import type { Position } from "../core/code-graph.ts";
 import { GodwitError } from "../core/error.ts";
@@ -43,6 +43,12 @@ export function unresolved(spot: Spot, specifier: string, projectDir: string): G
   if (specifier.startsWith("#"))
     return errorAt(spot, `Cannot find "${specifier}".`, `Add it to "imports" in package.json.`);
   const name = packageName(specifier);
+  if (specifier !== name && isInstalled(name, dirname(join(projectDir, spot.path))))
+    return errorAt(
+      spot,
+      `Cannot find "${specifier}": the package "${name}" has no such entry.`,
+      `Its package.json lists what can be imported, as "exports".`,
+    );
   return errorAt(
     spot,
     `Cannot find package "${name}"${specifier === name ? "" : ` (imported as "${specifier}")`}.`,
@@ -53,6 +59,12 @@ export function unresolved(spot: Spot, specifier: string, projectDir: string): G
 /** `@scope/name` or `name`, without the path in it. */
 export const packageName = (specifier: string): string =>
   specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+
+/** Whether Node would find the package from there. */
+export function isInstalled(name: string, directory: string): boolean {
+  if (existsSync(join(directory, "node_modules", name))) return true;
+  return dirname(directory) !== directory && isInstalled(name, dirname(directory));
+}
 
 /** One error of Rolldown's. */
 export type BundlerProblem = {

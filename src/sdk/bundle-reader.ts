@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Plugin } from "rolldown";
 import type { Module, Origin, StoredModuleGraph } from "../core/code-graph.ts";
 import type { GodwitError } from "../core/error.ts";
-import { errorAt, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
+import { errorAt, isInstalled, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
 import { childrenOf, type Node } from "./free-names.ts";
 import { pathScheme } from "./loaded-bundles.ts";
 import { moduleOf, positionsOf, type Source, type Syntax, writtenSpecifiers } from "./module-graph.ts";
@@ -225,11 +225,6 @@ function installed(specifier: string, importer: string, file: string): Installed
   if (specifier.startsWith("#") || (isBare && (name === inPath || isInstalled(name, dirname(importer)))))
     return { name, packageFile };
   return { name: inPath ?? name, packageFile, file };
-}
-
-function isInstalled(name: string, directory: string): boolean {
-  if (existsSync(join(directory, "node_modules", name))) return true;
-  return dirname(directory) !== directory && isInstalled(name, dirname(directory));
 }
 
 const decoratorsIn = (nodes: readonly Node[]): readonly Node[] =>

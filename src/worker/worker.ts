@@ -175,7 +175,10 @@ class Worker {
       this.#output.print(null, "stderr", `Not caught, after attempt ${attemptId(attempt)} had ended: ${text}\n`);
       return;
     }
-    this.#leave(null, `An error that belongs to no task ended the worker process: ${text}`);
+    const { code, message, location } = this.#options.errorOf(thrown);
+    const what =
+      location === null ? text : `${code}: ${message}, thrown at ${location.file}:${location.line}:${location.column}`;
+    this.#leave(null, `An error that belongs to no task ended the worker process: ${what}`);
     this.#exit(1);
   }
 
