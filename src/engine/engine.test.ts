@@ -251,6 +251,24 @@ describe("engine", () => {
     assert.ok((await run.actions()).every(({ phase }) => phase === "aborted"));
   });
 
+  test("once a run has ended nothing that was queued in it is started", async () => {
+    const one = env.task({ name: "one", input: z.object({ n: z.int() }) }, () => void count("one"));
+    const crowd = env.task({ name: "crowd" }, async () => {
+      await map(
+        one,
+        Array.from({ length: 5_000 }, (_, n) => ({ n })),
+      );
+    });
+    const run = await godwit.run(crowd);
+    while ((counts.get("one") ?? 0) === 0 || (await run.actions()).length < 1_000)
+      await new Promise((resolve) => setImmediate(resolve));
+    await run.abort("enough");
+    const started = counts.get("one") ?? 0;
+    await assert.rejects(run.outputs(), /enough/);
+    // What was being started when the run ended, of 16 places.
+    assert.ok((counts.get("one") ?? 0) <= started + 32, `${started}, then ${counts.get("one")}`);
+  });
+
   test("a task that waits for a call comes to its end when its run is aborted", async () => {
     let end = "";
     const leaf = env.task({ name: "endless" }, () => new Promise<void>(() => undefined));

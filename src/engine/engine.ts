@@ -5,6 +5,7 @@
 // R2  Whatever wakes it is a hint: outcomes, changes of the store, a moment that has come. Hints may be
 //     lost between processes for as long as `idleLookMs`.
 // R3  What runs but is not committed as running, in that attempt, is stopped.
+// R4  In a run that has ended nothing is started, however long it takes to end what is queued there.
 import type { BlobStore } from "../blob/blob.ts";
 import { isTerminal } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
@@ -161,9 +162,18 @@ export class Engine {
     this.#again = settled.again;
     const fired = await fireTimers(this.#parts);
     const swept = await sweep(this.#parts);
-    const claimed = await claim(this.#parts);
+    const claimed = await claim({ ...this.#parts, served: await this.#startable(swept) });
     const ended = await this.#endServing();
-    return settled.progress || fired || swept || claimed || ended;
+    return settled.progress || fired || swept.size > 0 || claimed || ended;
+  }
+
+  /** R4. Of the runs that are swept, those that have not ended go on with what is not below the action that has. */
+  async #startable(swept: ReadonlySet<number>): Promise<ReadonlySet<number>> {
+    const { served, store } = this.#parts;
+    if (swept.size === 0) return served;
+    const ended = (await store.runsById([...swept])).filter(({ phase }) => isTerminal(phase));
+    const endedIds = new Set(ended.map(({ id }) => id));
+    return new Set([...served].filter((id) => !endedIds.has(id)));
   }
 
   /** R3. */

@@ -4,32 +4,38 @@ import type { Action, ActionKey } from "../core/action.ts";
 import { attemptOf, batchSize, changesOf, type EngineParts, stopAttempts } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
-/** True if there may be more. */
-export async function sweep(parts: EngineParts): Promise<boolean> {
+/** Actions that are ended at once, however many parents they have. */
+const maxSwept = 2_000;
+
+/** The runs in which there may be more to end. */
+export async function sweep(parts: EngineParts): Promise<ReadonlySet<number>> {
   const sweeps = await parts.store.sweeps([...parts.served], batchSize);
-  for (const each of sweeps) await sweepOne(parts, each);
-  return sweeps.length > 0;
+  const limit = Math.min(batchSize, Math.ceil(maxSwept / sweeps.length));
+  await Promise.all(sweeps.map((each) => sweepOne(parts, each, limit)));
+  return new Set(sweeps.map(({ run }) => run));
 }
 
-async function sweepOne(parts: EngineParts, parent: ActionKey): Promise<void> {
-  const children = await parts.store.activeChildren(parent, batchSize);
+async function sweepOne(parts: EngineParts, parent: ActionKey, limit: number): Promise<void> {
+  const children = await parts.store.activeChildren(parent, limit);
   if (children.length === 0) {
     await parts.store.commit([{ type: "deleteSweep", sweep: parent }]);
     return;
   }
   const policies = await parts.documents.policies(children);
-  await Promise.all(
+  const reason = `Aborted because ${parent.name}, which called it, has ended.`;
+  const aborted = await Promise.all(
     children.map(async (child, index) => {
       const policy = policies[index];
-      const reason = `Aborted because ${parent.name}, which called it, has ended.`;
       const changed = policy === undefined ? null : await changesOf(parts, child, policy, { type: "aborted", reason });
-      if (changed === null || (await parts.store.commit(changed.changes)).type !== "committed") return;
-      await letGo(parts, child, reason);
+      return changed !== null && (await parts.store.commit(changed.changes)).type === "committed" ? [child] : [];
     }),
   );
+  await letGo(parts, aborted.flat(), reason);
 }
 
-async function letGo(parts: EngineParts, child: Action, reason: string): Promise<void> {
-  if (child.phase === "running") stopAttempts(parts, [attemptOf(child)], reason);
-  if (child.cacheKey !== null) await wakeWaiters(parts, [child.cacheKey]);
+async function letGo(parts: EngineParts, children: readonly Action[], reason: string): Promise<void> {
+  const running = children.filter(({ phase }) => phase === "running");
+  stopAttempts(parts, running.map(attemptOf), reason);
+  const keys = new Set(children.flatMap(({ cacheKey }) => (cacheKey === null ? [] : [cacheKey])));
+  if (keys.size > 0) await wakeWaiters(parts, [...keys]);
 }
