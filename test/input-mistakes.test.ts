@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { makeProject, type Project } from "./project.ts";
+import { makeProject, type Project, until } from "./project.ts";
 
 let project: Project;
 before(() => {
@@ -56,6 +56,35 @@ test("a mistyped task, input or choice comes with what was meant", async () => {
     /--mode: expected one of .*Did you mean "fast"/,
   );
   assert.match(await refused("copy", "--inputs", '{"txt": "in.txt"}'), /has no input "txt"\. Did you mean "text"/);
+});
+
+test("a mistyped run, action, condition, answer, attempt or phase comes with what was meant", async () => {
+  const { code } = await project.run(["run", "cli.ts", "talk", "--name", "talked"]);
+  assert.equal(code, 0);
+  const ask = project.start(["run", "cli.ts", "ask", "--name", "asking"]);
+  const isWaiting = async (): Promise<boolean> => {
+    const { stdout } = await project.run(["get", "actions", "asking", "--phase", "paused"]);
+    return stdout.includes("approve");
+  };
+  await until(isWaiting, "the condition waits");
+  const mistakes: [string, RegExp][] = [
+    ["get run talkd", /no run "talkd".*Did you mean "talked"/],
+    ["get action talked tolk", /no action "tolk"\. Did you mean "talk"/],
+    ["logs talked talk --attempt 2", /no attempt 2: it had 1 attempt/],
+    ["get runs --task talc", /No run of a task "talc"\. Did you mean "talk"/],
+    ["get runs --phase faild", /Did you mean "failed"/],
+    ["signal asking aprove true", /Did you mean "approve"/],
+    ["signal asking approve yes", /takes true or false, not "yes"/],
+    ["get rnus", /Did you mean runs/],
+  ];
+  for (const [words, expected] of mistakes) {
+    const said = await project.run(words.split(" "));
+    assert.equal(said.code, 2, words);
+    assert.match(said.stderr, expected);
+  }
+  assert.match((await project.run(["get", "runs", "--task", "talk"])).stdout, /talked +cli\.talk/);
+  await project.run(["signal", "asking", "approve", "true"]);
+  assert.match((await ask.ended).stdout, /^true$/m);
 });
 
 test("inputs come from standard input, and a good table is taken", async () => {

@@ -30,6 +30,8 @@ test("help names every command and ends well", async () => {
   for (const word of ["run", "resume", "rerun", "get", "logs", "abort", "signal", "cache", "why", "doctor"]) {
     assert.match(out, new RegExp(`^  ${word} `, "m"));
   }
+  assert.ok(out.trimEnd().split("\n").length < 24, "it fits a small terminal");
+  assert.ok(out.split("\n").every((line) => line.length <= 110));
 });
 
 test("every command has help with a description and examples or options", async () => {
@@ -44,6 +46,7 @@ test("every command has help with a description and examples or options", async 
   ];
   const more = [
     ["get", "output"],
+    ["get", "report"],
     ["get", "task"],
     ["get", "tasks"],
     ["logs"],

@@ -28,7 +28,7 @@ const actionWords =
 const phaseOption = "only in these phases: queued, running, succeeded, failed, … or active (comma-separated)";
 
 function getCommand(io: Io, finish: Finish): Command {
-  const get = new Command("get").description("show runs, actions, tasks and outputs");
+  const get = new Command("get").description("show runs, actions, tasks, outputs and reports");
   get.addHelpText(
     "after",
     `
@@ -49,7 +49,7 @@ Examples:
     return command;
   };
   const runs = add("runs", "list runs, newest first")
-    .option("--task <name>", "only of this task (full name)")
+    .option("--task <name>", "only of this task")
     .option("--phase <phases>", phaseOption)
     .addOption(limitOption(50));
   runs.action(async () => {
@@ -200,7 +200,7 @@ function cacheCommand(io: Io, finish: Finish): Command {
   const cache = new Command("cache").description("list or remove what the cache holds");
   const ls = withCommonOptions(new Command("ls"))
     .description("list entries, newest first")
-    .argument("[task]", "only of this task (full name)")
+    .argument("[task]", "only of this task")
     .addOption(limitOption(50));
   ls.action(async (task: string | undefined) => {
     const { cacheLs } = await import("./commands/cache.ts");

@@ -1,6 +1,6 @@
 // The commands: names, options, help. Each loads its code when it is called, so that starting costs only
 // what the command needs.
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 import type { Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
 import { carriedCommands } from "./program-runs.ts";
@@ -25,20 +25,34 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
   for (const command of [...carriedCommands(io, finish), ...readingCommands(io, finish)]) {
     command.copyInheritedSettings(program);
     for (const nested of command.commands) nested.copyInheritedSettings(program);
+    if (command.commands.length > 0) command.configureHelp(listing);
     program.addCommand(command);
   }
-  return program;
+  // One screen: what the commands take is told by their own help.
+  return program
+    .usage("COMMAND [arguments] [options]")
+    .configureHelp({ ...listing, visibleOptions: () => [], visibleCommands: ({ commands }) => [...commands] });
 }
 
-const overview = `
-Examples:
-  godwit run pipeline.ts                     run its only task, or the one called main
-  godwit run pipeline.ts train --depth 4     a task with an input
-  godwit run pipeline.ts train --help        the inputs of a task
-  godwit resume nightly                      go on after a crash or Ctrl-C
-  godwit rerun nightly --recover             anew, keeping what has succeeded
-  godwit get runs                            what has run here
-  godwit why nightly train                   why the cache was used, or not
+/** Commands are listed with what they act on, not with the fact that they have options. */
+const listing = {
+  subcommandTerm: (command: Command): string =>
+    [
+      command.name(),
+      ...(command.name() === "run" && command.registeredArguments[0]?.variadic === true
+        ? ["FILE [TASK]"]
+        : command.registeredArguments.map(argumentTerm)),
+    ].join(" "),
+};
 
-The data directory is .godwit beside the nearest package.json; --data-dir or GODWIT_DATA_DIR name another.
-Exit codes: 0 success, 1 the run failed, 2 wrong usage; 130 and 143 when stopped by a signal.`;
+const argumentTerm = (argument: Argument): string =>
+  argument.required ? argument.name().toUpperCase() : `[${argument.name().toUpperCase()}]`;
+
+const overview = `
+  godwit run pipeline.ts                       runs its only task, or the one called main
+  godwit run pipeline.ts train --depth 4       runs a task with an input; --help there lists the inputs
+  godwit resume nightly                        goes on after a crash or Ctrl-C
+  godwit rerun nightly --recover               after mending what failed: keeps what has succeeded
+
+--help after a command tells more; --json makes its output JSON. Results lie in .godwit beside the nearest
+package.json (--data-dir). Exit codes: 0 success, 1 the run failed, 2 wrong usage.`;

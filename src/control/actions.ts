@@ -202,9 +202,16 @@ function signalLiteral(spec: ConditionSpec, value: unknown): Literal {
   if (valueType === "float" && typeof value === "number") return { type: "float", value };
   throw new GodwitError(
     "invalid_argument",
-    `The condition "${spec.name}" takes a ${valueType}, not ${JSON.stringify(value)}.`,
+    `The condition "${spec.name}" takes ${taken[valueType]}, not ${JSON.stringify(value)}.`,
   );
 }
+
+const taken: Record<ConditionSpec["valueType"], string> = {
+  boolean: "true or false",
+  integer: "a whole number",
+  float: "a number",
+  string: "a text",
+};
 
 export async function failure(
   parts: Parts,

@@ -19,12 +19,33 @@ export type RunsOptions = CommonOptions & { readonly task?: string; readonly pha
 
 export async function getRuns(options: RunsOptions, io: Io): Promise<number> {
   return withExisting(options, io, async (session) => {
-    const { items, more } = await listed(session, options);
+    const task = options.task === undefined ? undefined : await fullName(session, options.task);
+    const { items, more } = await listed(session, { ...options, ...(task === undefined ? {} : { task }) });
     if (options.json === true) await writeJson(io, items.map(runRecord));
     else await writeRuns(items, more, io);
     return 0;
   });
 }
+
+/** Runs that are looked through for the task that is meant. */
+const maxSearched = 1_000;
+
+/** A task of a recent run by its full or its short name. An unknown one is as likely a slip as one that never ran. */
+async function fullName({ godwit, scope }: Session, wanted: string): Promise<string> {
+  const { items } = await godwit.control.listRuns(scope, { task: wanted, limit: 1, token: null });
+  if (items.length > 0) return wanted;
+  const recent = await godwit.control.listRuns(scope, { limit: maxSearched, token: null });
+  const names = [...new Set(recent.items.map(({ task }) => task))];
+  const [found, other] = names.filter((name) => name.endsWith(`.${wanted}`));
+  if (found !== undefined && other === undefined) return found;
+  const hint =
+    other === undefined
+      ? didYouMean(wanted, [...names, ...names.map(shortName)])
+      : ` Give one of: ${names.join(", ")}.`;
+  throw usageError(`No run of a task "${wanted}".${hint}`);
+}
+
+const shortName = (task: string): string => task.slice(task.lastIndexOf(".") + 1);
 
 async function listed(
   session: Session,

@@ -8,6 +8,7 @@ import { logLine } from "../log-tails.ts";
 import type { CommonOptions } from "../place.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, writeLine } from "../terminal.ts";
+import { plural } from "../text.ts";
 
 export type LogsOptions = CommonOptions & { readonly follow?: boolean; readonly attempt?: string };
 
@@ -64,6 +65,11 @@ class LogPrinter {
 
   async one(wanted: string): Promise<void> {
     const { action } = await this.#session.godwit.control.getAction(this.#session.scope, this.#run, wanted);
+    const { attempt } = this.#options;
+    if (typeof attempt === "number" && attempt > action.attempt && this.#options.follow !== true)
+      throw usageError(
+        `${action.label} of ${this.#run} has no attempt ${attempt}: it had ${plural(action.attempt, "attempt")} so far.`,
+      );
     await this.#print(action, false);
   }
 
