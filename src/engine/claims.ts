@@ -22,7 +22,7 @@ export async function claim(parts: EngineParts): Promise<boolean> {
   // Some more than fit: those found in the cache need no place.
   const ready = await parts.store.claimable([...parts.served], parts.nowMs(), Math.min(batchSize, free * 2));
   if (ready.length === 0) return false;
-  const specs = await Promise.all(ready.map((action) => parts.documents.taskSpec(action)));
+  const specs = await parts.documents.taskSpecs(ready);
   const runs = new Map(
     (await parts.store.runsById([...new Set(ready.map(({ run }) => run))])).map((run) => [run.id, run]),
   );
@@ -78,11 +78,11 @@ function claimOne(parts: EngineParts, claiming: Claiming): Promise<Claimed> {
   const entry = key === null || run.overwriteCache ? undefined : lookup.entries.get(key);
   if (entry !== undefined) {
     const from = `${entry.runName}/${entry.action}`;
-    return settle(parts, action, { type: "reused", how: "cache", outputs: entry.outputs, from }, []);
+    return settle(parts, { action, spec }, { type: "reused", how: "cache", outputs: entry.outputs, from }, []);
   }
   const holder = key === null ? undefined : lookup.reservations.get(key);
   if (holder !== undefined && (holder.run !== action.run || holder.action !== action.name))
-    return settle(parts, action, { type: "waits" }, []);
+    return settle(parts, { action, spec }, { type: "waits" }, []);
   const executor = parts.executors.find((each) => each.accepts({ spec }));
   const places = executor === undefined ? 0 : (room.get(executor) ?? 0);
   if (executor === undefined || places <= 0) return Promise.resolve({ type: "skipped" });
@@ -91,17 +91,16 @@ function claimOne(parts: EngineParts, claiming: Claiming): Promise<Claimed> {
   if (reservation !== null) lookup.reservations.set(reservation.key, reservation);
   const cacheStatus: CacheStatus = key === null ? "off" : run.overwriteCache ? "overwritten" : "miss";
   const reserve: Change[] = reservation === null || holder !== undefined ? [] : [{ type: "reserve", reservation }];
-  return settle(parts, action, { type: "claimed", owner: parts.id, cacheStatus }, reserve);
+  return settle(parts, { action, spec }, { type: "claimed", owner: parts.id, cacheStatus }, reserve);
 }
 
 async function settle(
   parts: EngineParts,
-  action: Action,
+  { action, spec }: { readonly action: Action; readonly spec: TaskSpec },
   event: Parameters<typeof changesOf>[3],
   more: readonly Change[],
 ): Promise<Claimed> {
-  const [policy] = await parts.documents.policies([action]);
-  const changed = policy === undefined ? null : await changesOf(parts, action, policy, event);
+  const changed = await changesOf(parts, action, spec, event);
   if (changed === null) return { type: "skipped" };
   const result = await parts.store.commit([...changed.changes, ...more]);
   // Refused: somebody else was faster, and the next look sees what they made of it.
@@ -118,9 +117,10 @@ export async function launch(
   if (actions.length === 0) return;
   const checkpoints = await checkpointsOf(parts, actions, runs);
   const launches = new Map<Executor, Launch[]>();
-  for (const action of actions) {
+  const specs = await parts.documents.taskSpecs(actions);
+  for (const [index, action] of actions.entries()) {
     const run = runs.get(action.run);
-    const spec = await parts.documents.taskSpec(action);
+    const spec = specs[index] ?? null;
     const executor = spec === null ? undefined : parts.executors.find((each) => each.accepts({ spec }));
     if (run === undefined || spec === null || executor === undefined) continue;
     const list = launches.get(executor) ?? [];

@@ -1,7 +1,7 @@
 // From running to an end: takes what executors report, decides, commits. A report that is late, or
 // about another attempt, changes nothing (core/action.ts R2).
 import { fromPayload } from "../blob/payload.ts";
-import type { Action, ActionEvent } from "../core/action.ts";
+import type { Action, ActionEvent, Policy } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Change } from "../store/store.ts";
@@ -21,19 +21,22 @@ export async function settleOutcomes(parts: EngineParts, outcomes: readonly Outc
       action,
     ]),
   );
+  const known = outcomes.flatMap((outcome) => {
+    const action = actions.get(`${outcome.run}/${outcome.action}`);
+    return action === undefined ? [] : [{ action, outcome }];
+  });
+  const policies = await parts.documents.policies(known.map(({ action }) => action));
   const settled = await Promise.all(
-    outcomes.map(async (outcome) => {
-      const action = actions.get(`${outcome.run}/${outcome.action}`);
-      return action === undefined || (await settleOne(parts, action, outcome)) ? [] : [outcome];
-    }),
+    known.map(async ({ action, outcome }, index) =>
+      (await settleOne(parts, action, policies[index] as Policy, outcome)) ? [] : [outcome],
+    ),
   );
   return { progress: true, again: settled.flat() };
 }
 
 /** False if it has to be decided again on newer rows. */
-async function settleOne(parts: EngineParts, action: Action, outcome: Outcome): Promise<boolean> {
-  const [policy] = await parts.documents.policies([action]);
-  const changed = policy === undefined ? null : await changesOf(parts, action, policy, eventOf(outcome));
+async function settleOne(parts: EngineParts, action: Action, policy: Policy, outcome: Outcome): Promise<boolean> {
+  const changed = await changesOf(parts, action, policy, eventOf(outcome));
   if (changed === null) return true;
   const entry = changed.next.phase === "succeeded" ? await entryOf(parts, changed.next) : null;
   const changes: readonly Change[] =

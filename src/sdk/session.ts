@@ -1,6 +1,6 @@
 // The calls that one attempt makes: names them, sends them in batches, and settles them when they end.
 //
-// R1  Calls of one turn go out together, at most `maxCallsPerRequest` at a time.
+// R1  Calls of one turn go out together, at most `maxCallsPerRequest` at a time; so many do not wait for its end.
 // R2  A call settles once: by the answer to its request if it had ended before, else by `follow`.
 // R3  While at least one call is pending the attempt counts as waiting, and holds no place.
 // R4  When the attempt is stopped its calls reject, so that a task that only waits comes to its end.
@@ -194,7 +194,9 @@ export class Session {
     this.#pending.set(call.name, pending);
     if (call.type === "task" && call.isNamed) this.#named.set(call.name, pending);
     this.#queue.push(call);
-    this.#flushSoon();
+    // A hundred thousand calls of one turn take seconds to name and encode: the first go out meanwhile.
+    if (this.#queue.length === maxCallsPerRequest) this.#flush();
+    else this.#flushSoon();
     return pending;
   }
 

@@ -200,7 +200,7 @@ async function taskCall(definition: Definition, attempt: Current, input: unknown
   const { session } = attempt;
   await validInput(definition, input);
   const literals = await definition.input.encode(input ?? {}, session.blobs);
-  const identity = taskIdentity(definition.fullName, identityHash(definition));
+  const identity = identityOf(definition);
   const inputsHash = hashLiterals(literals);
   const isCached = withOverrides(definition.spec(), options.overrides).cache.type !== "off";
   return {
@@ -217,15 +217,15 @@ async function taskCall(definition: Definition, attempt: Current, input: unknown
   };
 }
 
-const identityHashes = new WeakMap<Definition, string>();
+const identities = new WeakMap<Definition, string>();
 
-function identityHash(definition: Definition): string {
-  let hash = identityHashes.get(definition);
-  if (hash === undefined) {
-    hash = interfaceHash(definition.spec().interface);
-    identityHashes.set(definition, hash);
+function identityOf(definition: Definition): string {
+  let identity = identities.get(definition);
+  if (identity === undefined) {
+    identity = taskIdentity(definition.fullName, interfaceHash(definition.spec().interface));
+    identities.set(definition, identity);
   }
-  return hash;
+  return identity;
 }
 
 async function outputOf(definition: Definition, attempt: Current, state: CallState): Promise<unknown> {

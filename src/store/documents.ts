@@ -20,6 +20,8 @@ const maxSpecs = 10_000;
 /** Manifests and specs share the table of documents. */
 export const manifestKey = (bundle: string): string => `manifest-${bundle}`;
 
+type Specified = Pick<Action, "type" | "spec" | "name">;
+
 export class Documents {
   readonly #store: Pick<Store, "documents">;
   readonly #manifests = new Map<string, Promise<KnownManifest>>();
@@ -54,11 +56,20 @@ export class Documents {
   }
 
   /** Of a task; null for traces and conditions. */
-  async taskSpec(action: Pick<Action, "type" | "spec" | "name">): Promise<TaskSpec | null> {
-    if (action.type !== "task" || action.spec === null) return null;
-    const spec = (await this.specs([action.spec])).get(action.spec);
-    assert(spec !== undefined, `the spec ${action.spec} of action ${action.name} is missing`);
-    return spec as TaskSpec;
+  async taskSpec(action: Specified): Promise<TaskSpec | null> {
+    const [spec] = await this.taskSpecs([action]);
+    return spec ?? null;
+  }
+
+  /** In their order. */
+  async taskSpecs(actions: readonly Specified[]): Promise<readonly (TaskSpec | null)[]> {
+    const specs = await this.specs(actions.flatMap(({ spec }) => (spec === null ? [] : [spec])));
+    return actions.map(({ type, spec, name }) => {
+      if (type !== "task" || spec === null) return null;
+      const found = specs.get(spec);
+      assert(found !== undefined, `the spec ${spec} of action ${name} is missing`);
+      return found as TaskSpec;
+    });
   }
 
   /** What `step` needs to know of each action, in their order. */
