@@ -134,7 +134,7 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
       ],
       ["progress", view.progress === null || isTerminal(action.phase) ? null : progressText(view.progress)],
       ["checkpoint", view.checkpointSizeBytes === null ? null : sizeText(view.checkpointSizeBytes)],
-      ["report", around.report],
+      ["report", around.report === null ? null : `godwit get report ${run.name} ${shortAction(action.name)}`],
     ]),
     ...attemptLines(view, around, paint),
     ...section("inputs", values.inputs, paint),
