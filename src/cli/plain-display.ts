@@ -8,7 +8,7 @@ import type { RunUpdate } from "../control/control.ts";
 import { isTerminal, type Phase } from "../core/action.ts";
 import { inputsText, shortAction } from "./call-text.ts";
 import type { Display, Subject } from "./display.ts";
-import type { TreeChange, TreeGroup, TreeNode } from "./run-tree.ts";
+import type { TreeChange, TreeNode } from "./run-tree.ts";
 import { noPaint, type Paint, type Screen } from "./terminal.ts";
 import { countText, durationText } from "./text.ts";
 import { groupCounts, phaseSign, retryText, signalCommand } from "./tree-lines.ts";
@@ -18,6 +18,7 @@ const maxLines = 400;
 const maxFailureLines = 50;
 const summaryMs = 10_000;
 const maxSums = 20;
+const maxLabels = 1_000;
 
 /** An end that waits for its task's last lines. */
 type Held = { readonly action: string; readonly text: string; isReady: boolean };
@@ -28,7 +29,9 @@ export class PlainDisplay implements Display {
   readonly #paint: Paint;
   readonly #startedAtMs: number;
   readonly #linesOf = new Map<string, number>();
-  readonly #summed = new Set<TreeGroup>();
+  /** Of all calls so far, by label, bounded by `maxLabels`; and which of them are to be told. */
+  readonly #sums = new Map<string, Sum>();
+  readonly #untold = new Set<Sum>();
   /** Bounded, as these lines are, by `maxLines` and `maxFailureLines`. */
   readonly #held: Held[] = [];
   #lines = 0;
@@ -45,12 +48,13 @@ export class PlainDisplay implements Display {
 
   /** One change that the tree saw; call before `changed`. `lastLines` resolves when what the task printed is shown. */
   change(change: TreeChange, lastLines: Promise<void> | null = null): void {
+    const sum = this.#add(change);
     const text = this.#text(change);
     if (text === null) return;
-    const { node, group } = change;
+    const { node } = change;
     const isFailure = node.phase === "failed" || node.phase === "timed_out";
-    if (this.#mayPrint(node, isFailure)) this.#tell(node, text, lastLines);
-    else if (group !== null) this.#summed.add(group);
+    if (this.#mayPrint(node, isFailure)) this.#tell(node, text(), lastLines);
+    else if (sum !== null) this.#untold.add(sum);
   }
 
   changed(_update: RunUpdate): void {
@@ -96,21 +100,32 @@ export class PlainDisplay implements Display {
 
   #summarise(): void {
     this.#summedAtMs = this.#subject.nowMs();
-    for (const sum of sumsOf(this.#summed).slice(0, maxSums)) {
+    for (const sum of [...this.#untold].slice(0, maxSums)) {
       this.line(`  ${sum.label} ×${countText(sum.total)}: ${groupCounts(sum, this.#paint)}`);
     }
-    this.#summed.clear();
+    this.#untold.clear();
   }
 
-  #text({ node, before, attemptBefore }: TreeChange): string | null {
-    const sign = phaseSign(node.phase, this.#paint, null);
-    const call = inputsText(node.inputs);
-    const name = [
-      node.label,
-      ...(call === "" ? [] : [call]),
-      ...(node.parent === null ? [] : [shortAction(node.name)]),
-    ];
-    const words = (text: string): string => `${sign} ${name.join(" ")} ${text}`;
+  /** One sum for all groups of a label: five thousand parents with a few calls each are not five thousand lines. */
+  #add({ node, group, before }: TreeChange): Sum | null {
+    if (group === null) return null;
+    let sum = this.#sums.get(group.label);
+    if (sum === undefined) {
+      if (this.#sums.size >= maxLabels) return null;
+      sum = { label: group.label, counts: new Map(), cached: 0, total: 0 };
+      this.#sums.set(group.label, sum);
+    }
+    const { counts } = sum;
+    if (before === null) sum.total++;
+    else counts.set(before, (counts.get(before) ?? 0) - 1);
+    counts.set(node.phase, (counts.get(node.phase) ?? 0) + 1);
+    if (node.isCached && (before === null || !isTerminal(before))) sum.cached++;
+    return sum;
+  }
+
+  /** Null if it is not worth a line. Of most that are, no line is made, for there are too many. */
+  #text({ node, before, attemptBefore }: TreeChange): (() => string) | null {
+    const words = (text: string) => (): string => `${this.#named(node)} ${text}`;
     if (before !== null && isTerminal(before)) return null;
     if (node.phase === "queued") {
       if (before !== "running" || node.failures === null || node.failures.count === 0) return null;
@@ -127,22 +142,19 @@ export class PlainDisplay implements Display {
     }
     return isTerminal(node.phase) ? words(endText(node)) : null;
   }
+
+  #named(node: TreeNode): string {
+    const call = inputsText(node.inputs);
+    const name = [
+      node.label,
+      ...(call === "" ? [] : [call]),
+      ...(node.parent === null ? [] : [shortAction(node.name)]),
+    ];
+    return `${phaseSign(node.phase, this.#paint, null)} ${name.join(" ")}`;
+  }
 }
 
 type Sum = { readonly label: string; readonly counts: Map<Phase, number>; cached: number; total: number };
-
-/** One for all groups of a label: five thousand parents with a few calls each are not five thousand lines. */
-function sumsOf(groups: Iterable<TreeGroup>): readonly Sum[] {
-  const sums = new Map<string, Sum>();
-  for (const { label, counts, cached, total } of groups) {
-    const sum: Sum = sums.get(label) ?? { label, counts: new Map(), cached: 0, total: 0 };
-    sums.set(label, sum);
-    for (const [phase, count] of counts) sum.counts.set(phase, (sum.counts.get(phase) ?? 0) + count);
-    sum.cached += cached;
-    sum.total += total;
-  }
-  return [...sums.values()];
-}
 
 const endWords: { readonly [phase in Phase]?: string } = {
   failed: "failed",
