@@ -51,6 +51,17 @@ test("an import that leads nowhere is shown, with what may have been meant", asy
   );
 });
 
+test("a name that Godwit or Node does not export is told with the file that asks for it", async () => {
+  assert.match(
+    await refusal('import { enviroment, type Task } from "godwit";\nenviroment({ name: "x" });\n'),
+    /^error: pipeline\.ts imports "enviroment" from "godwit", which has no such export\. Did you mean "environment"\?$/m,
+  );
+  assert.match(
+    await refusal('import { readFileSinc } from "node:fs";\nreadFileSinc("x");\n'),
+    /pipeline\.ts imports "readFileSinc" from "node:fs", .* Did you mean "readFileSync"/,
+  );
+});
+
 test("a module that throws, rejects or exits while it is loaded is told with its place", async () => {
   assert.match(
     await refusal(`${head}const config: any = undefined;\nconfig.foo.bar;\n`),

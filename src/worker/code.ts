@@ -22,6 +22,7 @@ import { GodwitError, isGodwitError } from "../core/error.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { locate } from "../sdk/call-sites.ts";
 import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
+import { missingExport } from "./missing-export.ts";
 import { checkPackages } from "./packages.ts";
 
 export type LoadedCode = {
@@ -76,7 +77,9 @@ async function loadBundle(bundle: string, projectDir: string, options: CodeLoade
   try {
     return { graph, exports: (await import(url)) as LoadedCode["exports"] };
   } catch (error) {
-    throw loadError(error, directory);
+    // Thrown before any module ran.
+    const missing = error instanceof SyntaxError ? await missingExport(graph, options.sdkUrls) : null;
+    throw missing ?? loadError(error, directory);
   }
 }
 
