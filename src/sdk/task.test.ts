@@ -55,7 +55,10 @@ test("a call that nobody awaits is told of, even if the task returned before it 
   });
   const run = await godwit.run(hasty);
   await run.outputs();
-  assert.match(run.log().join("\n"), /1 call had not ended when calls\.hasty returned \(calls\.double for one\)/);
+  assert.match(
+    (await run.log()).join("\n"),
+    /1 call had not ended when calls\.hasty returned \(calls\.double for one\)/,
+  );
 });
 
 test("an ignored input that the task does not have is refused, in a definition and in an override", () => {

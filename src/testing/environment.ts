@@ -1,7 +1,7 @@
 // The engine of "godwit/testing": the real core, store, control and engine over an in-memory database,
 // with attempts in this process.
 //
-// R1  While a run's end is awaited and nothing is active, time jumps to the next moment that somebody
+// R1  While a run's end or a condition is awaited and nothing is active, time jumps to the next moment that somebody
 //     waits for. So retries and timeouts take no real time, and a run that can never end says so.
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,11 +10,11 @@ import { join } from "node:path";
 import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import { type Control, openControl, type Scope } from "../control/control.ts";
-import { type Action, isSuccess, isTerminal } from "../core/action.ts";
+import { type Action, isSuccess, isTerminal, type Phase } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import type { LogLine } from "../core/messages.ts";
 import { rootName } from "../core/names.ts";
-import type { Manifest } from "../core/task.ts";
+import type { Manifest, TaskSpec } from "../core/task.ts";
 import { Engine } from "../engine/engine.ts";
 import { processExecutor } from "../executor/process.ts";
 import { describeParquet } from "../idl/idl.ts";
@@ -42,12 +42,12 @@ export type TestRun<Out> = {
   outputs(): Promise<Out>;
   /** Every action of the run, in order of creation. */
   actions(): Promise<readonly Action[]>;
-  /** Resolves when a condition of this name waits. */
+  /** Resolves when a condition of this name waits. Time jumps as needed (R1). */
   waitsFor(condition: string): Promise<void>;
   signal(condition: string, value: unknown): Promise<void>;
   abort(reason?: string): Promise<void>;
-  /** Lines that an action printed through its context's log: by task or action name; default the root. */
-  log(action?: string): readonly string[];
+  /** Lines that actions have logged, by action name or by the task's own name; default the root. Shell tasks: what they printed. */
+  log(action?: string): Promise<readonly string[]>;
 };
 
 export type TestGodwit = {
@@ -60,7 +60,7 @@ export type TestGodwit = {
       ? [input: InferInput<I>, options?: StartOptions]
       : [input?: undefined, options?: StartOptions]
   ): Promise<TestRun<O extends Schema ? InferOutput<O> : undefined>>;
-  /** From now on, calls of the task run this instead. Inputs and outputs are still checked. */
+  /** From now on, calls of the task run this instead, those of a shell task too. Inputs and outputs are still checked. */
   mock<I extends Schema | undefined, O extends Schema | undefined>(
     task: Task<I, O>,
     replacement: (
@@ -88,11 +88,10 @@ export const testGodwit = async (options: TestGodwitOptions = {}): Promise<TestG
 export type TestGround = { readonly clock: FakeClock; readonly store: Store; readonly blobs: BlobStore };
 
 export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise<TestGodwit> {
-  const lines = new Map<string, string[]>();
+  const lines: LoggedLine[] = [];
   const logs = {
     append: ({ run, action }: { readonly run: number; readonly action: string }, more: readonly LogLine[]) => {
-      const key = `${run}/${action}`;
-      lines.set(key, [...(lines.get(key) ?? []), ...more.map(({ text }) => text)]);
+      lines.push(...more.map(({ text }) => ({ run, action, text })));
     },
     read: async function* (): AsyncIterable<LogLine> {},
   };
@@ -108,12 +107,12 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
     onAbort: () => engine?.reconcile(),
   });
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
-  const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks });
+  const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks, stoodIn: mocks });
   const shell = processExecutor({ blobs, logs, slots: 4, tmpDir, describeTable: describeParquet });
   const id = `test-${randomBytes(4).toString("hex")}`;
   await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
   engine = new Engine({ id, store, blobs, executors: [local, shell], clock });
-  const isIdle = (): boolean => local.activeCount() === 0 && shell.running().length === 0;
+  const isIdle = (): boolean => local.isIdle && shell.running().length === 0;
   const parts: Parts = { clock, control, store, engine, lines, isIdle, blobs };
 
   return {
@@ -135,13 +134,15 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
   };
 }
 
+type LoggedLine = { readonly run: number; readonly action: string; readonly text: string };
+
 type Parts = {
   readonly clock: FakeClock;
   readonly control: Control;
   readonly store: Store;
   readonly engine: Engine;
   readonly blobs: BlobStore;
-  readonly lines: ReadonlyMap<string, readonly string[]>;
+  readonly lines: readonly LoggedLine[];
   readonly isIdle: () => boolean;
 };
 
@@ -154,15 +155,19 @@ function mocked(tasks: Tasks, mocks: ReadonlyMap<string, Definition["run"]>): Ta
   );
 }
 
-/** The code in a test's process does not change under it, so cached tasks have a key. */
-const manifest = (): Manifest => ({
-  bundle: "test",
-  entry: "test",
-  tasks: [...unbundledTasks().values()].map((definition) => ({
-    ...definition.spec(),
-    code: { type: "known", modules: {}, packages: {} },
-  })),
-});
+/**
+ * The code in a test's process does not change under it, so cached tasks have a key. It can grow by tasks
+ * that a test defines on its way: then it is another bundle.
+ */
+function manifest(): Manifest {
+  const tasks = [...unbundledTasks().values()].map(
+    (definition): TaskSpec => ({
+      ...definition.spec(),
+      code: { type: "known", modules: {}, packages: {} },
+    }),
+  );
+  return { bundle: `test-${tasks.length}`, entry: "test", tasks };
+}
 
 async function startRun(parts: Parts, task: Task, input: unknown, start: StartOptions): Promise<TestRun<unknown>> {
   const { control, blobs } = parts;
@@ -178,8 +183,7 @@ async function startRun(parts: Parts, task: Task, input: unknown, start: StartOp
   });
   const served = parts.engine.serve(run.id);
   served.catch(() => undefined);
-  const actions = async (): Promise<readonly Action[]> =>
-    (await control.listActions(scope, run.name, { limit: 1_000, token: null })).items;
+  const actions = (): Promise<readonly Action[]> => allActions(control, run.name);
   return {
     name: run.name,
     actions,
@@ -192,7 +196,7 @@ async function startRun(parts: Parts, task: Task, input: unknown, start: StartOp
       throw new TaskError({ task: task.fullName, action: rootName, attempt: root.attempt }, root.error);
     },
     waitsFor: (condition) =>
-      until(parts, run.id, async () =>
+      until(parts, run.name, async () =>
         (await actions()).some(
           ({ type, label, phase }) => type === "condition" && label === condition && phase === "paused",
         ),
@@ -203,11 +207,25 @@ async function startRun(parts: Parts, task: Task, input: unknown, start: StartOp
     abort: async (reason = "aborted by the test") => {
       await control.abortRun(scope, run.name, reason);
     },
-    log: (wanted = rootName) => parts.lines.get(`${run.id}/${wanted}`) ?? [],
+    log: async (wanted = rootName) => {
+      const named = (await actions()).filter(({ name, label }) => name === wanted || label === wanted);
+      const names = new Set(named.map(({ name }) => name));
+      return parts.lines.filter((line) => line.run === run.id && names.has(line.action)).map(({ text }) => text);
+    },
   };
 }
 
-/** R1. */
+async function allActions(control: Control, run: string): Promise<readonly Action[]> {
+  const all: Action[] = [];
+  let token: string | null = null;
+  do {
+    const page = await control.listActions(scope, run, { limit: 1_000, token });
+    all.push(...page.items);
+    token = page.token;
+  } while (token !== null);
+  return all;
+}
+
 async function ended(parts: Parts, name: string, served: Promise<unknown>): Promise<void> {
   let isEnded = false;
   served.then(
@@ -216,34 +234,53 @@ async function ended(parts: Parts, name: string, served: Promise<unknown>): Prom
   );
   while (!isEnded) {
     await quiet(parts);
-    const run = await parts.control.getRun(scope, name);
+    const run = await goOn(parts, name);
     if (isTerminal(run.phase)) break;
-    const alarmMs = parts.clock.nextAlarmMs();
-    if (!parts.isIdle()) await oneTurn();
-    else if (alarmMs !== null) parts.clock.advanceTo(alarmMs);
-    else if ((run.counts.paused ?? 0) > 0) {
+    if (run.isStuck) {
       throw new GodwitError(
         "failed_precondition",
         `The run ${name} waits for a signal, which nobody will send while its outputs are awaited. Signal it first.`,
       );
-    } else await oneTurn();
+    }
   }
   await served;
 }
 
-async function until(parts: Parts, run: number, holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    const [row] = await parts.store.runsById([run]);
-    if (row !== undefined && isTerminal(row.phase))
-      throw new GodwitError("failed_precondition", `The run ${row.name} ended as ${row.phase} before that.`);
-    await oneTurn();
+async function until(parts: Parts, name: string, holds: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    const isQuiet = await quiet(parts, looksEachTurns);
+    if (await holds()) return;
+    if (!isQuiet) continue;
+    const run = await goOn(parts, name);
+    if ((isTerminal(run.phase) || run.isStuck) && !(await holds()))
+      throw new GodwitError("failed_precondition", `The run ${name} ${stateText(run.phase)} without that.`);
   }
+}
+
+const stateText = (phase: Phase): string => (isTerminal(phase) ? `ended as ${phase}` : "waits for another signal");
+
+/** R1, after a quiet. Stuck: only a signal helps. */
+async function goOn(parts: Parts, name: string): Promise<{ readonly phase: Phase; readonly isStuck: boolean }> {
+  const run = await parts.control.getRun(scope, name);
+  if (isTerminal(run.phase)) return { phase: run.phase, isStuck: false };
+  const alarmMs = parts.clock.nextAlarmMs();
+  if (alarmMs !== null) parts.clock.advanceTo(alarmMs);
+  return { phase: run.phase, isStuck: alarmMs === null && (run.counts.paused ?? 0) > 0 };
 }
 
 const oneTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Until the engine has nothing more to do by itself. */
-async function quiet({ engine, isIdle }: Parts): Promise<void> {
-  do await oneTurn();
-  while (!engine.isIdle && isIdle());
+/** What one part hands to another without a promise that is counted is on its way for fewer turns. */
+const quietTurns = 10;
+/** Something else may be at work for ever. */
+const looksEachTurns = 50;
+
+/** Until nothing happens by itself any more, so that only time or a signal can change something; false after `maxTurns`. */
+async function quiet({ engine, isIdle }: Parts, maxTurns = Number.POSITIVE_INFINITY): Promise<boolean> {
+  let quietFor = 0;
+  for (let turns = 0; quietFor < quietTurns && turns < maxTurns; turns++) {
+    await oneTurn();
+    quietFor = engine.isIdle && isIdle() ? quietFor + 1 : 0;
+  }
+  return quietFor === quietTurns;
 }

@@ -21,6 +21,8 @@ export type LocalExecutorOptions = {
   readonly logs: LogSink;
   readonly nowMs: () => number;
   readonly tasks: () => Tasks;
+  /** Full names of tasks that a function of the test stands in for; the tasks need not be TypeScript then. */
+  readonly stoodIn: { has(task: string): boolean };
 };
 
 /** Attempts that are active at once; those that wait for calls do not count. */
@@ -33,13 +35,24 @@ export class LocalExecutor implements Executor {
   readonly #running = new Map<AttemptId, Running>();
   #outcomes: Outcome[] = [];
   #wake: () => void = () => undefined;
+  /** What attempts have asked of the engine and the blobs, and not been answered. */
+  #askedCount = 0;
 
   constructor(options: LocalExecutorOptions) {
-    this.#options = options;
+    this.#options = {
+      ...options,
+      calls: this.#counted(options.calls),
+      blobs: this.#counted(options.blobs),
+    };
+  }
+
+  /** Attempts only wait for what others do. An attempt that waits for a call and does more beside it counts as waiting. */
+  get isIdle(): boolean {
+    return this.activeCount() === 0 && this.#askedCount === 0;
   }
 
   accepts({ spec }: { readonly spec: TaskSpec }): boolean {
-    return spec.target.type === "typescript";
+    return spec.target.type === "typescript" || this.#options.stoodIn.has(spec.name);
   }
 
   free(): number {
@@ -79,6 +92,29 @@ export class LocalExecutor implements Executor {
   close(): Promise<void> {
     this.stop(this.running(), "the test's engine was closed");
     return Promise.resolve();
+  }
+
+  /** The same object, with every promise it gives counted until it settles. */
+  #counted<T extends object>(object: T): T {
+    return new Proxy(object, {
+      get: (target, property, receiver) => {
+        const method: unknown = Reflect.get(target, property, receiver);
+        if (typeof method !== "function") return method;
+        return (...given: unknown[]): unknown => {
+          const result: unknown = Reflect.apply(method, target, given);
+          if (result instanceof Promise) this.#count(result);
+          return result;
+        };
+      },
+    });
+  }
+
+  #count(asked: Promise<unknown>): void {
+    this.#askedCount++;
+    const answered = (): void => {
+      this.#askedCount--;
+    };
+    asked.then(answered, answered);
   }
 
   #start(launch: Launch): void {
