@@ -147,7 +147,7 @@ describe("engine", () => {
   test("a condition waits for its signal, takes only its type, and only one", async () => {
     const run = await godwit.run(asker);
     await run.waitsFor("approve");
-    await assert.rejects(run.signal("approve", "yes"), /takes a boolean/);
+    await assert.rejects(run.signal("approve", "yes"), /takes true or false/);
     await run.signal("approve", true);
     assert.equal(await run.outputs(), "yes");
     await assert.rejects(run.signal("approve", true), /does not wait any more/);
