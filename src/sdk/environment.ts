@@ -26,7 +26,9 @@ export type EnvironmentOptions = {
 };
 
 export type TaskOptions<I extends Schema | undefined, O extends Schema | undefined> = PolicyOptions & {
+  /** Unique in its environment; `environment.name` is the task's full name. */
   readonly name: string;
+  /** For people: `--help` and `godwit get task` show it. */
   readonly description?: string;
   /** An object type. Left out: the task takes nothing. */
   readonly input?: I;
@@ -37,6 +39,7 @@ export type TaskOptions<I extends Schema | undefined, O extends Schema | undefin
 export type ShellOptions<I extends Schema | undefined, O extends Schema | undefined> = TaskOptions<I, O> & {
   /** Text is run by `sh`; a list is run as it is, without a shell. See docs/shell-tasks.md. */
   readonly command: string | readonly string[];
+  /** Environment variables for the command, on top of the environment's. */
   readonly env?: { readonly [name: string]: string };
 };
 

@@ -35,15 +35,21 @@ export type TimeoutOption =
 
 export type CacheOption =
   | "off"
+  /** The key covers the code that the task reaches, the versions of its packages, and its inputs by content. */
   | "auto"
+  /** The key covers this word in the place of the code. `ignoreInputs`: names of inputs that are not in the key. */
   | { readonly version: string; readonly ignoreInputs?: readonly string[] }
   | { readonly auto: true; readonly ignoreInputs?: readonly string[] };
 
 /** What a task's definition and a call's `override` have in common. */
 export type PolicyOptions = {
+  /** `{ cpu: 2, memory: "4Gi" }`. Default: those of the environment. */
   readonly resources?: ResourcesOption;
+  /** Tries after the first: `2` for errors that the task throws, or `{ user, system, backoff }`. Default: none, and 3 when the system fails. */
   readonly retries?: RetriesOption;
+  /** `"10m"` for each attempt, or `{ attempt, queued, deadline }`. Default: none. */
   readonly timeout?: TimeoutOption;
+  /** Whether a result of the same work is reused: `"auto"`, or `{ version: "v1" }`. Default `"off"`. See docs/cache.md. */
   readonly cache?: CacheOption;
 };
 

@@ -31,6 +31,7 @@ type Received<I extends Schema | undefined> = I extends Schema ? InferOutput<I> 
 type Returned<O extends Schema | undefined> = O extends Schema ? InferInput<O> : unknown;
 type Result<O extends Schema | undefined> = O extends Schema ? InferOutput<O> : undefined;
 
+/** What a task does. It gets the checked inputs and the context; what it returns is checked against the output's type. */
 export type TaskFunction<I extends Schema | undefined, O extends Schema | undefined> = (
   input: Received<I>,
   context: Context,
@@ -42,7 +43,7 @@ export interface Task<
 > {
   /** Inside a run: a durable call, which rejects with `TaskError`. Outside: checks the inputs and runs the function. */
   (...input: Arguments<I>): Promise<Result<O>>;
-  /** The same task with other settings for the calls made through what this returns. */
+  /** The same task with other settings for the calls made through what this returns. A setting is replaced as a whole. */
   override(options: CallOptions): Task<I, O>;
   /** `environment.name`. */
   readonly fullName: string;
