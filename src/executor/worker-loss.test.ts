@@ -55,10 +55,7 @@ test("a task that takes its process down at once is the one that fails", async (
   pool.ensureLaunched([killed, exits, dies, garbles]);
   const [first, second, third, fourth] = await ends(killed, exits, dies, garbles);
   assert.match(first as string, /^system WorkerLost: .*SIGKILL/);
-  assert.match(
-    second as string,
-    /^user WorkerLost: The task's code called process\.exit\(3\) at .*pool\.fixture\.ts/,
-  );
+  assert.match(second as string, /^user WorkerLost: The task's code called process\.exit\(3\) at .*pool\.fixture\.ts/);
   assert.match(third as string, /^system WorkerLost: .*SIGABRT/);
   assert.match(fourth as string, /^system WorkerLost: The worker process sent what cannot be read .*this is no JSON/);
 });
