@@ -46,8 +46,9 @@ export class Notes implements TreeNotes {
     const { control } = this.#session.godwit;
     const { condition: spec } = await control.getAction(this.#session.scope, this.#run.name, node.name);
     if (spec === null) return;
-    const asks = spec.prompt === null ? "" : `${printable(spec.prompt)} `;
-    this.prompts.set(node.name, { text: `${asks}(${spec.valueType})`, example: examples[spec.valueType] });
+    const text =
+      spec.prompt === null ? `a value of type ${spec.valueType}` : `${printable(spec.prompt)} (${spec.valueType})`;
+    this.prompts.set(node.name, { text, example: examples[spec.valueType] });
   }
 
   async #read(): Promise<void> {
