@@ -119,8 +119,8 @@ const systemClock: Clock = {
   nowMs: Date.now,
   at: (atMs, callback) => {
     // A timer of Node's holds 31 bits of milliseconds; whoever is called early looks and waits again.
+    // It keeps the process alive: between two attempts there may be nothing else that does.
     const timer = setTimeout(callback, Math.min(Math.max(0, atMs - Date.now()), 2 ** 31 - 1));
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

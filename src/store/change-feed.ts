@@ -40,7 +40,8 @@ export class ChangeFeed {
   #start(): void {
     if (this.#timer !== null || this.#connection.path === memoryPath) return;
     this.#dataVersion = this.#readDataVersion();
-    this.#timer = setInterval(() => this.#look(), pollMs).unref();
+    // It keeps the process alive: whoever listens waits for what others commit.
+    this.#timer = setInterval(() => this.#look(), pollMs);
   }
 
   #look(): void {
