@@ -1,5 +1,6 @@
 // A project directory of a user's, and the real command run in it.
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,4 +82,40 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** One test's processes and the journal that its tasks write: a line for each body, `name attempt pid`. */
+export type Trial = {
+  /** For the commands that belong to it. */
+  readonly env: { readonly [name: string]: string };
+  bodies(): readonly string[];
+  /** Until a line begins with these words. */
+  begun(words: string): Promise<void>;
+  pidOf(words: string): number;
+  /** Forgets what was written so far. */
+  clear(): void;
+  noneLeft(): Promise<void>;
+  /** What a failed test left, perhaps stopped, would keep the test process waiting. */
+  end(): void;
+};
+
+export function makeTrial(project: Project): Trial {
+  const mark = randomUUID();
+  const journal = join(project.dir, `journal-${mark}`);
+  const clear = (): void => writeFileSync(journal, "");
+  clear();
+  const bodies = (): readonly string[] => readFileSync(journal, "utf8").split("\n").filter(Boolean);
+  const found = (words: string): string | undefined => bodies().find((line) => line.startsWith(`${words} `));
+  const marked = (): readonly number[] => processesWith("GODWIT_TEST_MARK", mark);
+  return {
+    env: { JOURNAL: journal, GODWIT_TEST_MARK: mark },
+    bodies,
+    begun: (words) => until(() => found(words) !== undefined, `${words} has begun`),
+    pidOf: (words) => Number(found(words)?.split(" ")[2]),
+    clear,
+    noneLeft: () => until(() => marked().length === 0, "every process has ended"),
+    end: () => {
+      for (const pid of marked()) process.kill(pid, "SIGKILL");
+    },
+  };
 }
