@@ -131,6 +131,12 @@ async function makeDataDir(dataDir: string): Promise<void> {
     // Nobody means to commit it.
     await writeFile(join(dataDir, ".gitignore"), "*\n");
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST")
+      throw new GodwitError(
+        "failed_precondition",
+        `${dataDir} is a file, not a data directory. Name the directory with --data-dir.`,
+        { cause: error },
+      );
     throw new GodwitError(
       "failed_precondition",
       `The data directory ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data-dir.`,

@@ -55,6 +55,12 @@ function userName(io: Io): string {
 export function existingDataDir(options: CommonOptions, io: Io): string {
   const dataDir = dataDirOf(options, io, projectDirOf(io.cwd));
   if (isDirectory(dataDir)) return dataDir;
+  if (existsSync(dataDir)) {
+    throw new GodwitError(
+      "not_found",
+      `${dataDir} is a file, not a data directory. Name the directory with --data-dir.`,
+    );
+  }
   throw new GodwitError(
     "not_found",
     `There is no data directory ${dataDir}: nothing has run here yet.\nStart a run with \`godwit run FILE\`, change to its project, or name the directory with --data-dir.`,

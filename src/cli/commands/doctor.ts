@@ -57,6 +57,10 @@ function nodeVersion(): Finding {
 async function examined(dataDir: string, options: DoctorOptions, io: Io): Promise<readonly Finding[]> {
   const found = await stat(dataDir).catch(() => null);
   if (found === null) return [note("data directory", `There is none at ${dataDir}: nothing has run here yet.`)];
+  if (!found.isDirectory()) {
+    const next = "Name the directory with --data-dir.";
+    return [problem("data directory", `${dataDir} is a file, not a directory.`, next)];
+  }
   const place = [...(await directory(dataDir)), await space(dataDir)];
   if (place.some(({ check, verdict }) => check === "data directory" && verdict === "problem")) return place;
   let session: Session;
@@ -86,11 +90,14 @@ async function directory(dataDir: string): Promise<readonly Finding[]> {
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     return [good("data directory", dataDir)];
   } catch (error) {
+    const isReadOnly = (error as NodeJS.ErrnoException).code === "EROFS";
     return [
       problem(
         "data directory",
         `${dataDir} cannot be read and written: ${messageOf(error)}`,
-        `Give yourself the right to it: chmod u+rwx ${dataDir}`,
+        isReadOnly
+          ? "Its file system is mounted read-only: use another place, with --data-dir."
+          : `Give yourself the right to it: chmod u+rwx ${dataDir}`,
       ),
     ];
   }
