@@ -15,13 +15,25 @@ import { ancestors } from "../store/lineage.ts";
 import type { Change } from "../store/store.ts";
 import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 
+/** How far to look past actions whose executor is full for one whose executor is not. */
+const maxWindow = 8_000;
+
 /** True if it changed anything, so that it is worth looking again. */
 export async function claim(parts: EngineParts): Promise<boolean> {
   const free = parts.executors.reduce((sum, executor) => sum + Math.max(0, executor.free()), 0);
   if (free === 0) return false;
   // Some more than fit: those found in the cache need no place.
-  const ready = await parts.store.claimable([...parts.served], parts.nowMs(), Math.min(batchSize, free * 2));
-  if (ready.length === 0) return false;
+  let window = Math.min(batchSize, free * 2);
+  for (;;) {
+    const ready = await parts.store.claimable([...parts.served], parts.nowMs(), window);
+    if (ready.length === 0) return false;
+    if (await claimThese(parts, ready)) return true;
+    if (ready.length < window || window >= maxWindow) return false;
+    window = Math.min(maxWindow, window * 4);
+  }
+}
+
+async function claimThese(parts: EngineParts, ready: readonly Action[]): Promise<boolean> {
   const specs = await parts.documents.taskSpecs(ready);
   const runs = new Map(
     (await parts.store.runsById([...new Set(ready.map(({ run }) => run))])).map((run) => [run.id, run]),
