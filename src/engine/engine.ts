@@ -124,6 +124,8 @@ export class Engine {
     this.#cancelTimer();
     this.#stopListening();
     await this.#loop;
+    // The loop may have been about to sleep: a timer left behind would keep the process alive.
+    this.#cancelTimer();
     await Promise.all(this.#parts.executors.map((executor) => executor.close()));
     await settleOutcomes(this.#parts, takeOutcomes(this.#parts));
     for (const [id, { reject }] of this.#serving) {
