@@ -1,18 +1,12 @@
 // Environments: where tasks run, and the one way to define tasks.
 
+import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { checkName } from "../core/names.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Target } from "../core/task.ts";
 import type { Context } from "./context.ts";
-import {
-  defaultResources,
-  noTimeout,
-  overridesOf,
-  type PolicyOptions,
-  type ResourcesOption,
-  resourcesOf,
-} from "./policy.ts";
+import { defaultResources, overridesOf, type PolicyOptions, type ResourcesOption, resourcesOf } from "./policy.ts";
 import type { Schema } from "./schema.ts";
 import { defineTask, type Task, type TaskFunction } from "./task.ts";
 
@@ -78,7 +72,7 @@ export function environment(options: EnvironmentOptions): Environment {
       settings: {
         resources,
         retries: defaultRetries,
-        timeouts: noTimeout,
+        timeouts: noTimeouts,
         cache: { type: "off" },
         ...overridesOf(task, what, resources),
       },

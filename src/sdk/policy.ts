@@ -1,4 +1,5 @@
 // What users write about retries, timeouts, caching and resources, turned into what core understands.
+import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { defaultBackoff, defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import type { CachePolicy, Overrides, Resources, Timeouts } from "../core/task.ts";
@@ -54,7 +55,6 @@ export type PolicyOptions = {
 };
 
 export const defaultResources: Resources = { cpuMillis: 1_000, memoryBytes: null };
-export const noTimeout: Timeouts = { attemptMs: null, queuedMs: null, deadlineMs: null };
 
 /** Only what was given; `what` names the task, for errors. */
 export function overridesOf(options: PolicyOptions, what: string, base: Resources = defaultResources): Overrides {
@@ -106,7 +106,7 @@ function retryCount(count: number, what: string): number {
 }
 
 function timeoutsOf(option: TimeoutOption, what: string): Timeouts {
-  if (typeof option !== "object") return { ...noTimeout, attemptMs: durationMs(option, `${what}: timeout`) };
+  if (typeof option !== "object") return { ...noTimeouts, attemptMs: durationMs(option, `${what}: timeout`) };
   const part = (name: "attempt" | "queued" | "deadline"): number | null =>
     option[name] === undefined ? null : durationMs(option[name], `${what}: timeout.${name}`);
   return { attemptMs: part("attempt"), queuedMs: part("queued"), deadlineMs: part("deadline") };
