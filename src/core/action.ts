@@ -16,6 +16,7 @@
 // R3  `step` is total: an event that does not fit the phase returns the very same action.
 // R4  `dueAtMs` is always the next moment at which time alone changes the action, or null.
 
+import { maxOomFailures } from "./resources.ts";
 import { backoffMs, maxInterruptions, type RetryPolicy } from "./retry.ts";
 import type { SourceLocation, Timeouts } from "./task.ts";
 import { emptyPayload, type Payload } from "./value.ts";
@@ -80,6 +81,7 @@ export const errorCodes = {
   crashLoop: "CrashLoop",
   codeUnloadable: "CodeUnloadable",
   outOfMemory: "OutOfMemory",
+  oomKilled: "OOMKilled",
 } as const;
 
 /** An action is one of a run; `run` is the run's id. */
@@ -110,6 +112,12 @@ export type Action = ActionKey & {
   readonly userFailures: number;
   readonly systemFailures: number;
   readonly interruptions: number;
+  /** Attempts that ran out of memory and were followed by one with more. */
+  readonly oomFailures: number;
+  /** Higher goes first within a project. */
+  readonly priority: number;
+  /** See `laneOf`; 0 for what is not admitted anywhere. */
+  readonly lane: number;
   /** The engine that holds the lease while running. */
   readonly owner: string | null;
   /** Not claimed before this. */
@@ -132,7 +140,12 @@ export type Action = ActionKey & {
 };
 
 /** What of a task's spec the state machine reads. */
-export type Policy = { readonly retries: RetryPolicy; readonly timeouts: Timeouts };
+export type Policy = {
+  readonly retries: RetryPolicy;
+  readonly timeouts: Timeouts;
+  /** What its first attempt asks for; null or left out: no limit. */
+  readonly memoryBytes?: number | null;
+};
 
 export type ActionEvent =
   | { readonly type: "claimed"; readonly owner: string; readonly cacheStatus: CacheStatus }
@@ -170,6 +183,8 @@ export type NewAction = Pick<
   | "inputs"
   | "inputsHash"
   | "cacheKey"
+  | "priority"
+  | "lane"
 >;
 
 /** A call, just made. */
@@ -181,6 +196,7 @@ export function queuedAction(call: NewAction, timeouts: Timeouts, nowMs: number)
     userFailures: 0,
     systemFailures: 0,
     interruptions: 0,
+    oomFailures: 0,
     owner: null,
     readyAtMs: nowMs,
     dueAtMs: null,
@@ -260,7 +276,9 @@ function transition(action: Action, policy: Policy, event: ActionEvent, nowMs: n
       return { ...ended(action, "succeeded", nowMs), outputs: event.outputs, error: null };
     case "failed":
       if (!isCurrent(action, event.attempt)) return action;
-      return afterFailure(action, policy.retries, event.error, nowMs);
+      return getsMoreMemory(action, policy, event.error)
+        ? { ...requeued(action, nowMs), oomFailures: action.oomFailures + 1, lane: action.lane + 1, error: event.error }
+        : afterFailure(action, policy.retries, event.error, nowMs);
     case "interrupted":
       if (!isCurrent(action, event.attempt)) return action;
       if (action.interruptions >= maxInterruptions) {
@@ -300,6 +318,13 @@ const requeued = (action: Action, readyAtMs: number): Action => ({
   owner: null,
   readyAtMs,
 });
+
+/** retry.ts R3. */
+function getsMoreMemory(action: Action, { retries, memoryBytes }: Policy, error: ActionError): boolean {
+  const { onOom } = retries;
+  if (error.code !== errorCodes.oomKilled || onOom === undefined || memoryBytes == null) return false;
+  return action.oomFailures < maxOomFailures && memoryBytes * onOom.factor ** action.oomFailures < onOom.maxBytes;
+}
 
 /** `last`: the phase in which it ends if no retry is left. An error that came up from a callee which timed out is a failure here. */
 function afterFailure(

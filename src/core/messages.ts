@@ -2,6 +2,7 @@
 // runs in a worker process, in a test's own process, or on another machine.
 import type { ActionError, Phase } from "./action.ts";
 import type { InputHashes } from "./cache.ts";
+import type { Resources } from "./resources.ts";
 import type { Overrides, TaskSpec } from "./task.ts";
 import type { Payload } from "./value.ts";
 
@@ -18,6 +19,8 @@ export type Launch = {
   readonly bundle: string;
   readonly projectDir: string;
   readonly spec: TaskSpec;
+  /** What this attempt gets: its spec's, or more memory after attempts that ran out of it. */
+  readonly resources: Resources;
   readonly inputs: Payload;
   /** Same for every attempt of an action, and for the same action in another run. */
   readonly seed: number;

@@ -5,6 +5,8 @@
 //     stopped, or a neighbour took the process down while this attempt only waited).
 // R2  The delay follows from the action and its attempt, not from chance, so that a replay of the
 //     same history gives the same times.
+// R3  Running out of the memory that was asked for costs no budget while `onOom` still gives more; at
+//     its most, or without it, it is the user's error.
 import { sha256Hex } from "./hash.ts";
 
 export type RetryPolicy = {
@@ -13,7 +15,12 @@ export type RetryPolicy = {
   /** Tries after the first that the system's errors may cost. */
   readonly system: number;
   readonly backoff: Backoff;
+  /** Left out: no more memory is given than was asked for. */
+  readonly onOom?: OomPolicy;
 };
+
+/** Each attempt after one that ran out of memory gets `factor` times as much, at most `maxBytes`. */
+export type OomPolicy = { readonly factor: number; readonly maxBytes: number };
 
 /** The n-th retry waits `baseMs * factor^(n-1)`, at most `capMs`, less a jitter of up to half. */
 export type Backoff = { readonly baseMs: number; readonly factor: number; readonly capMs: number };

@@ -27,6 +27,10 @@ export type Run = {
   readonly recovers: { readonly run: number; readonly name: string } | null;
   /** Do not read the cache; replace what it holds. */
   readonly overwriteCache: boolean;
+  /** Of its actions, unless their task says otherwise: higher goes first within a project. */
+  readonly priority: number;
+  /** Attempts that may be active at once. Null: as the operator says. */
+  readonly maxConcurrency: number | null;
   /** Of the last change of this very row. Actions of the run have revisions of the same sequence. */
   readonly revision: number;
 };

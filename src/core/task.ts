@@ -1,14 +1,8 @@
 // A version of a task: everything that the engine must know to run it, and nothing of how it is written.
 import { canonicalJson, sha256Hex } from "./hash.ts";
+import type { Resources } from "./resources.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { TypedInterface } from "./value.ts";
-
-/** What a task asks for. Amounts are whole numbers: thousandths of a core, and bytes. */
-export type Resources = {
-  readonly cpuMillis: number;
-  /** Null: no limit was asked for. */
-  readonly memoryBytes: number | null;
-};
 
 export type CachePolicy =
   | { readonly type: "off" }
@@ -65,6 +59,12 @@ export type TaskSpec = {
   readonly cache: CachePolicy;
   readonly env: { readonly [name: string]: string };
   readonly code: CodeIdentity;
+  /** Higher goes first within a project. Left out: as the caller; for a root 0. */
+  readonly priority?: number;
+  /** Attempts of this task that may be active at once, over all runs. */
+  readonly concurrency?: number;
+  /** The same for all tasks of its environment together. */
+  readonly environmentConcurrency?: number;
 };
 
 /** What a call may change of its task, for that call alone. Left out: as the task says. */
@@ -73,6 +73,7 @@ export type Overrides = {
   readonly retries?: RetryPolicy;
   readonly timeouts?: Timeouts;
   readonly cache?: CachePolicy;
+  readonly priority?: number;
 };
 
 /** What is known of a code bundle once its module has been loaded. Stored under the bundle's digest. */

@@ -1,12 +1,20 @@
 // What makes attempts happen somewhere. Executors are asked, not trusted: everything is said by
 // attempt and may be said again, and what they report is only a claim until it is committed.
 import type { AttemptRef, Launch, LogLine, Outcome } from "../core/messages.ts";
+import type { Resources, WaitReason } from "../core/resources.ts";
+import type { TaskSpec } from "../core/task.ts";
 
 export interface Executor {
   /** Which specs it can run. */
   accepts(launch: Pick<Launch, "spec">): boolean;
-  /** How many more attempts it would start now. The engine claims no more than this. */
-  free(): number;
+  /**
+   * Sets aside what the attempt needs to start, before it is committed as running. Null: done, and held
+   * until the attempt has ended, is stopped or is given back. Else why it has to wait; `wake` tells when
+   * to ask again. `kept` is to be left free for somebody who has waited for long.
+   */
+  reserve(wanted: Wanted, kept: Kept | null): WaitReason | null;
+  /** Gives back what was set aside for attempts that are not launched after all. */
+  release(attempts: readonly AttemptRef[]): void;
   /** Makes sure that these run; those that it has already are left alone. */
   ensureLaunched(launches: readonly Launch[]): void;
   /** Outcomes not handed out yet, at most `limit`. After this, the executor has forgotten them. */
@@ -15,11 +23,23 @@ export interface Executor {
   running(): readonly AttemptRef[];
   /** Tells the task to stop, and ends it by force after the grace period. No outcome follows. */
   stop(attempts: readonly AttemptRef[], reason: string): void;
-  /** `wake` is called when there may be outcomes or free places. */
+  /** `wake` is called when there may be outcomes, or room for what was refused. */
   start(wake: () => void): void;
   /** Ends everything that it runs, and resolves when no process is left. */
   close(): Promise<void>;
 }
+
+/** An attempt that the engine would like to start. */
+export type Wanted = AttemptRef & {
+  readonly project: string;
+  readonly spec: TaskSpec;
+  readonly resources: Resources;
+  /** Attempts of its run that may be active at once. */
+  readonly maxConcurrency: number | null;
+};
+
+/** What has to stay free, and for which action. */
+export type Kept = { readonly resources: Resources; readonly action: string };
 
 /** Where executors put what tasks print. Bounded inside; never throws into the executor. */
 export interface LogSink {

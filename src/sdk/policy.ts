@@ -2,7 +2,8 @@
 import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { defaultBackoff, defaultRetries, type RetryPolicy } from "../core/retry.ts";
-import type { CachePolicy, Overrides, Resources, Timeouts } from "../core/task.ts";
+import type { Resources } from "../core/resources.ts";
+import type { CachePolicy, Overrides, Timeouts } from "../core/task.ts";
 import { type ByteAmount, byteAmount, cpuMillis, type Duration, durationMs } from "./quantities.ts";
 
 export type ResourcesOption = {

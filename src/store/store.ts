@@ -3,6 +3,10 @@
 //
 // R1  A commit is all or nothing, and durable (fsynced) before its promise resolves. Commits that wait
 //     at the same time share one transaction and one sync; one that is refused does not disturb others.
+//     One that is asked for as "written" does not wait for the sync: it outlives the process, and a
+//     power failure may take it back together with all that came after it, never without. It is for
+//     what is only the record that something begins (a call was made, an attempt starts): whatever is
+//     reported about it comes in a later commit, and with that it is durable too.
 // R2  An update names the revision it was decided on. If the row has moved on, the whole commit is
 //     refused with "conflict", and the caller reads again and decides again. One commit updates a
 //     row at most once: nobody can know the revision of what it has just written.
@@ -12,7 +16,9 @@
 //     actions does not refuse an update of the run.
 // R4  Counts per run and per parent are kept in the commit that changes them, never counted.
 // R5  Every read has a limit, and an index behind it: no operation scans a run.
-// R6  An engine that is registered is live until it closes or its process ends, however it ends.
+// R6  Reads answer with what is committed, and those that people and tasks are told from (all but
+//     `actions`, `claimable`, `due`, `leased`, `waiting`) only when that is durable.
+// R7  An engine that is registered is live until it closes or its process ends, however it ends.
 import type { Action, ActionKey, ActionType, AttemptRecord, Phase } from "../core/action.ts";
 import type { CacheEntry, Reservation } from "../core/cache.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
@@ -48,7 +54,8 @@ export type Change =
   | { readonly type: "deleteSweep"; readonly sweep: ActionKey };
 
 export type CommitResult =
-  | { readonly type: "committed" }
+  /** `actions`: the rows it inserted and updated, in its order, with their new revisions. */
+  | { readonly type: "committed"; readonly actions: readonly Action[] }
   /** `at` is the index of the change that was refused. */
   | { readonly type: "conflict" | "exists"; readonly at: number };
 
@@ -104,12 +111,29 @@ export type EngineRecord = {
   readonly startedAtMs: number;
 };
 
+/** Of resources by name, see `Capacity.held`. */
+export type Amounts = { readonly [resource: string]: number };
+
+/** `others`: what all other live engines hold together. */
+export type Allocation = { readonly granted: boolean; readonly others: Amounts };
+
+/** Where actions wait: queued, of one run, and alike (core/resources.ts `laneOf`). */
+export type Lane = { readonly run: number; readonly lane: number };
+
+/** What was committed together, in order of revision. */
+export type Committed = {
+  /** Run → the revisions that its rows got. Between two of these there is none of this process. */
+  readonly runs: ReadonlyMap<number, { readonly first: number; readonly last: number }>;
+  /** As they are now; what changed twice is here twice. */
+  readonly actions: readonly Action[];
+};
+
 export interface Store {
   /**
    * R1, R2. Rejects when the database itself fails, and with `resource_exhausted` when the disk is full
    * or too much waits to be committed.
    */
-  commit(changes: readonly Change[]): Promise<CommitResult>;
+  commit(changes: readonly Change[], durability?: "synced" | "written"): Promise<CommitResult>;
 
   run(project: string, domain: string, name: string): Promise<Run | null>;
   runsById(ids: readonly number[]): Promise<readonly Run[]>;
@@ -126,8 +150,10 @@ export interface Store {
   changedActions(query: ChangesQuery): Promise<readonly Action[]>;
   attempts(key: ActionKey): Promise<readonly AttemptRecord[]>;
 
-  /** Queued and ready by now, of these runs: deepest first, then those that have been ready longest. */
-  claimable(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
+  /** Lanes of the run in which something is queued. */
+  lanes(run: number, limit: number): Promise<readonly Lane[]>;
+  /** Queued in the lane and ready by now: by priority, deepest first, then those that have been ready longest. */
+  claimable(lane: Lane, nowMs: number, limit: number): Promise<readonly Action[]>;
   /** Actions of these runs whose `dueAtMs` has come. */
   due(runs: readonly number[], nowMs: number, limit: number): Promise<readonly Action[]>;
   /** The next moment at which `claimable` or `due` may grow by time alone, or null. */
@@ -150,16 +176,25 @@ export interface Store {
   /** Names of the tasks that have entries, in their order. */
   cachedTasks(filter: Pick<CacheFilter, "project" | "domain">, limit: number): Promise<readonly string[]>;
 
-  /** Makes an engine known and holds its mark of life (R6). */
+  /**
+   * Declares all that the engine now holds of what several processes share (memory, disk, GPUs by index,
+   * tokens), in one transaction with a look at what other live engines hold: granted only if together it
+   * is not more than `totals`. If refused, what was declared before still stands.
+   */
+  allocate(engineId: string, held: Amounts, totals: Amounts): Promise<Allocation>;
+  /** What the engine says of itself, JSON: replaces what it said before. */
+  publish(engineId: string, status: string): Promise<void>;
+  /** Makes an engine known and holds its mark of life (R7). */
   register(engine: EngineRecord): Promise<void>;
-  engines(): Promise<readonly (EngineRecord & { readonly isLive: boolean })[]>;
+  engines(): Promise<readonly (EngineRecord & { readonly isLive: boolean; readonly status: string | null })[]>;
   forget(engineIds: readonly string[]): Promise<void>;
 
   /**
-   * Calls back after commits: of this process at once, with the runs they touched; of other processes
-   * soon, with null. Only a hint to look; it may come late, or once for many. Returns how to stop.
+   * Calls back after commits, in their order: of this process with all that changed, each once and as
+   * durable as it was asked for; of other processes soon, with null, which is only a hint to look.
+   * Returns how to stop.
    */
-  onChange(listener: (runs: ReadonlySet<number> | null) => void): () => void;
+  onChange(listener: (committed: Committed | null) => void): () => void;
 
   /** Empty if the database is sound, else what is wrong with it, a line each. */
   verify(): Promise<readonly string[]>;
