@@ -74,51 +74,9 @@ function listStart(connection: Connection, { run, after }: ActionFilter): OrderK
 }
 
 const changesOfRun = `${selectActions} where a.run = ? and a.revision > ? order by a.revision limit ?`;
-const changesOfParent = `${selectActions} where a.parent = ? and a.revision > ? order by a.revision limit ?`;
 
-export function changedActions(connection: Connection, query: ChangesQuery): readonly Action[] {
-  if (query.parent === undefined) return found(connection, changesOfRun, query.run, query.afterRevision, query.limit);
-  const parentId = actionId(connection, query.run, query.parent);
-  return parentId === null ? [] : found(connection, changesOfParent, parentId, query.afterRevision, query.limit);
-}
-
-// One statement for all runs: most of ten thousand have nothing queued.
-const deepestOfRuns = `select wanted.value, (select max(depth) from action where run = wanted.value and phase = 0)
-  from json_each(?) wanted`;
-const nextDeepest = "select max(depth) from action where run = ? and phase = 0 and depth < ?";
-const readyAtDepth = `select -depth, ready_at_ms, id from action where run = ? and phase = 0 and depth = ?
-  and ready_at_ms <= ? and (ready_at_ms, id) > (?, ?) order by ready_at_ms, id limit ?`;
-
-export function claimable(
-  connection: Connection,
-  runs: readonly number[],
-  nowMs: number,
-  limit: number,
-): readonly Action[] {
-  return connection.reading(() => {
-    const deepest = connection.all(deepestOfRuns, JSON.stringify([...new Set(runs)]));
-    const lists = deepest.flatMap(([run, depth]) =>
-      depth === null ? [] : [readyOf(connection, { run: run as number, depth: depth as number }, nowMs)],
-    );
-    return byKeys(connection, mergeKeys(lists, limit));
-  });
-}
-
-function* readyOf(
-  connection: Connection,
-  { run, depth: deepest }: { readonly run: number; readonly depth: number },
-  nowMs: number,
-): Generator<OrderKey> {
-  let depth: number | null = deepest;
-  while (depth !== null) {
-    const level = depth;
-    yield* keysOf((after, count) => {
-      const [readyAtMs, id] = (after?.slice(1) ?? beforeAll) as [number, number];
-      return connection.all(readyAtDepth, run, level, nowMs, readyAtMs, id, count) as readonly OrderKey[];
-    });
-    depth = connection.number(nextDeepest, run, level);
-  }
-}
+export const changedActions = (connection: Connection, query: ChangesQuery): readonly Action[] =>
+  found(connection, changesOfRun, query.run, query.afterRevision, query.limit);
 
 // `cross join` keeps the order of the loops: from the few runs to their rows.
 const ofRuns = (condition: string): string =>
@@ -135,27 +93,6 @@ export const leased = (
   owner: string,
   limit: number,
 ): readonly Action[] => found(connection, leasedOfRuns, JSON.stringify(runs), owner, limit);
-
-const nextReady = `with recursive level (run, depth) as (
-    select value, (select max(depth) from action where run = value and phase = 0) from json_each(?)
-    union all
-    select run, (select max(depth) from action where run = level.run and phase = 0 and depth < level.depth)
-      from level where depth is not null
-  )
-  select min((select min(ready_at_ms) from action
-    where run = level.run and phase = 0 and depth = level.depth and ready_at_ms > ?)) from level where depth is not null`;
-
-const nextDue = `select min((select min(due_at_ms) from action where run = wanted.value and due_at_ms > ?))
-  from json_each(?) wanted`;
-
-export function nextMomentMs(connection: Connection, runs: readonly number[], nowMs: number): number | null {
-  return connection.reading(() => {
-    const wanted = JSON.stringify(runs);
-    const readyAtMs = connection.number(nextReady, wanted, nowMs);
-    const dueAtMs = connection.number(nextDue, nowMs, wanted);
-    return readyAtMs === null || dueAtMs === null ? (readyAtMs ?? dueAtMs) : Math.min(readyAtMs, dueAtMs);
-  });
-}
 
 const waitingForKey = `select created_at_ms, id from action where cache_key = ? and phase = 1
   and (created_at_ms, id) > (?, ?) order by created_at_ms, id limit ?`;

@@ -1,8 +1,9 @@
 // Tells listeners that something was committed: by this process at once, by another soon after.
 import type { Connection } from "./connection.ts";
 import { memoryPath } from "./connection.ts";
+import type { Committed } from "./store.ts";
 
-export type ChangeListener = (runs: ReadonlySet<number> | null) => void;
+export type ChangeListener = (committed: Committed | null) => void;
 
 // How often to look whether another process has committed. One look reads a word of shared memory.
 const pollMs = 100;
@@ -19,7 +20,7 @@ export class ChangeFeed {
 
   listen(listener: ChangeListener): () => void {
     // A listener of its own, so that one function may listen twice and stop once.
-    const own: ChangeListener = (runs) => listener(runs);
+    const own: ChangeListener = (committed) => listener(committed);
     this.#listeners.add(own);
     this.#start();
     return () => {
@@ -28,8 +29,8 @@ export class ChangeFeed {
     };
   }
 
-  tell(runs: ReadonlySet<number> | null): void {
-    for (const listener of [...this.#listeners]) listener(runs);
+  tell(committed: Committed | null): void {
+    for (const listener of [...this.#listeners]) listener(committed);
   }
 
   close(): void {

@@ -1,10 +1,11 @@
 // Group commit: sets of changes that wait at the same time share one transaction and one sync
 // (store.ts R1). A set waits until the events of this turn of the loop have been seen, so that what
 // they commit goes along; while one transaction syncs, the next one gathers.
+import type { Action } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { Transaction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
-import type { Change, CommitResult } from "./store.ts";
+import type { Change, CommitResult, Committed, Durability } from "./store.ts";
 
 /** Changes in one transaction, unless a single set has more. Some 100 ms, in which others wait. */
 export const maxChangesPerTransaction = 4_000;
@@ -24,19 +25,25 @@ type PendingSet = {
 /** Tells the caller what became of its set. */
 type Answer = () => void;
 
+/** What one transaction came to. */
+type Told = { readonly answers: readonly Answer[]; readonly committed: Committed };
+
+const nothing: Told = { answers: [], committed: { runs: new Map(), actions: [] } };
+
 export class CommitQueue {
   readonly #connection: Connection;
-  readonly #onCommitted: (runs: ReadonlySet<number>) => void;
+  readonly #onCommitted: (committed: Committed) => void;
   #pending: PendingSet[] = [];
   #pendingChanges = 0;
   #isScheduled = false;
 
-  constructor(connection: Connection, onCommitted: (runs: ReadonlySet<number>) => void) {
+  constructor(connection: Connection, onCommitted: (committed: Committed) => void) {
     this.#connection = connection;
     this.#onCommitted = onCommitted;
   }
 
-  commit(changes: readonly Change[]): Promise<CommitResult> {
+  /** Every set is synced, those too for which it is enough to be written. */
+  commit(changes: readonly Change[], _durability: Durability): Promise<CommitResult> {
     if (changes.length > maxChangesPerCommit) {
       const message = `A commit of ${changes.length} changes is too large: send at most ${maxChangesPerCommit} at a time.`;
       return Promise.reject(new GodwitError("invalid_argument", message));
@@ -72,20 +79,19 @@ export class CommitQueue {
   }
 
   #commitNext(): void {
-    const runs = new Set<number>();
-    const answers = this.#answersTogether(this.#take(), runs);
-    for (const answer of answers) answer();
+    const told = this.#tellTogether(this.#take());
+    for (const { answers } of told) for (const answer of answers) answer();
     // Last: a listener that throws cannot touch what has been committed and answered.
-    if (runs.size > 0) this.#onCommitted(runs);
+    for (const { committed } of told) if (committed.runs.size > 0) this.#onCommitted(committed);
   }
 
-  #answersTogether(sets: readonly PendingSet[], runs: Set<number>): readonly Answer[] {
+  #tellTogether(sets: readonly PendingSet[]): readonly Told[] {
     try {
-      return this.#commitTogether(sets, runs);
+      return [this.#commitTogether(sets)];
     } catch (error) {
-      if (sets.length === 1 || !isOfOneSet(error)) return sets.map((set) => () => set.reject(error));
+      if (sets.length === 1 || !isOfOneSet(error)) return [{ ...nothing, answers: sets.map(refusing(error)) }];
       // One set is to blame: each for itself, so that it alone fails.
-      return sets.flatMap((set) => this.#answersTogether([set], runs));
+      return sets.flatMap((set) => this.#tellTogether([set]));
     }
   }
 
@@ -102,38 +108,52 @@ export class CommitQueue {
     return this.#pending.splice(0, end);
   }
 
-  /** Gives the answers, to be told after the sync, and throws if the transaction as a whole failed. */
-  #commitTogether(sets: readonly PendingSet[], runs: Set<number>): readonly Answer[] {
-    const changed = new Set<number>();
-    const answers = this.#connection.writing(() => {
+  /** Gives what is to be told after the sync, and throws if the transaction as a whole failed. */
+  #commitTogether(sets: readonly PendingSet[]): Told {
+    const runs = new Set<number>();
+    return this.#connection.writing(() => {
       const transaction = new Transaction(this.#connection);
-      const told = sets.map((set) => applySet(transaction, set, changed));
-      transaction.finish();
-      return told;
+      const applied = sets.map((set) => applySet(transaction, set, runs));
+      return {
+        answers: applied.map(({ answer }) => answer),
+        committed: { runs: transaction.finish(runs), actions: applied.flatMap(({ actions }) => actions) },
+      };
     });
-    for (const run of changed) runs.add(run);
-    return answers;
   }
 }
 
-function applySet(transaction: Transaction, set: PendingSet, runs: Set<number>): Answer {
+function applySet(
+  transaction: Transaction,
+  set: PendingSet,
+  runs: Set<number>,
+): { readonly answer: Answer; readonly actions: readonly Action[] } {
   let checked: ReturnType<Transaction["check"]>;
   try {
     checked = transaction.check(set.changes);
   } catch (error) {
-    return () => set.reject(error);
+    return { answer: refusing(error)(set), actions: [] };
   }
   if (checked.type === "refused") {
     const { result } = checked;
-    return () => set.resolve(result);
+    return { answer: () => set.resolve(result), actions: [] };
   }
-  for (const write of checked.writes) write();
+  const actions: Action[] = [];
+  for (const write of checked.writes) {
+    const action = write();
+    if (action !== undefined) actions.push(action);
+  }
   for (const change of set.changes) {
     const run = runOfChange(change);
     if (run !== null) runs.add(run);
   }
-  return () => set.resolve({ type: "committed" });
+  return { answer: () => set.resolve({ type: "committed", actions }), actions };
 }
+
+const refusing =
+  (error: unknown) =>
+  (set: PendingSet): Answer =>
+  () =>
+    set.reject(error);
 
 // A locked database would keep every set waiting for its full time, one after another.
 const isOfOneSet = (error: unknown): boolean => !(error instanceof GodwitError && error.code === "unavailable");

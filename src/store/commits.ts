@@ -11,17 +11,20 @@ import type { Run } from "../core/run.ts";
 import { actionId } from "./action-reads.ts";
 import type { Connection } from "./connection.ts";
 import { digestColumn, phaseCodes, phaseOf, type SqlValue } from "./sql.ts";
-import type { Change, CommitResult } from "./store.ts";
+import type { Change, CommitResult, Committed } from "./store.ts";
 import * as tables from "./tables.ts";
 import { RunTotals } from "./totals.ts";
 
 /** What checking a change gives: the write it stands for, or why the set is refused. */
-type Checked = (() => void) | "conflict" | "exists";
+type Checked = Write | "conflict" | "exists";
+
+/** Gives the action as it is now, if it was one that was written. */
+type Write = () => Action | undefined;
 
 /** If any of the writes throws, the transaction has to be rolled back. */
 export type CheckedSet =
   | { readonly type: "refused"; readonly result: CommitResult }
-  | { readonly type: "accepted"; readonly writes: readonly (() => void)[] };
+  | { readonly type: "accepted"; readonly writes: readonly Write[] };
 
 /** What a set has changed so far, as its later changes see it (R2). */
 type Overlay = {
@@ -44,7 +47,7 @@ export class Transaction {
   /** R1. Throws a GodwitError for a set that no caller may send. */
   check(changes: readonly Change[]): CheckedSet {
     const overlay: Overlay = { runs: new Set(), actions: new Map(), reservations: new Map() };
-    const writes: (() => void)[] = [];
+    const writes: Write[] = [];
     for (const [at, change] of changes.entries()) {
       const checked = this.#check(change, overlay);
       if (typeof checked === "string") return { type: "refused", result: { type: checked, at } };
@@ -53,9 +56,10 @@ export class Transaction {
     return { type: "accepted", writes };
   }
 
-  /** R3. */
-  finish(): void {
+  /** R3. Gives the revisions that rows of these runs got. */
+  finish(runs: ReadonlySet<number>): Committed["runs"] {
     this.#totals.write();
+    return this.#totals.ranges(runs);
   }
 
   #check(change: Change, overlay: Overlay): Checked {
@@ -71,21 +75,27 @@ export class Transaction {
       case "expectAction": {
         const current = overlay.actions.get(keyText(change.key)) ?? this.#stored(change.key);
         const isExpected = current?.phase === change.phase && current.attempt === change.attempt;
-        return isExpected ? () => {} : "conflict";
+        return isExpected ? nothing : "conflict";
       }
       case "reserve":
       case "release":
         return this.#checkReservation(change, overlay);
       case "insertAttempt":
         this.#expectKnown(change.attempt, overlay);
-        return () => this.#run(tables.attemptInsert, ...tables.attemptRow(change.attempt, this.#idOf(change.attempt)));
+        return this.#writing(() => [
+          tables.attemptInsert,
+          ...tables.attemptRow(change.attempt, this.#idOf(change.attempt)),
+        ]);
       case "putAttachment": {
         const { attachment } = change;
         this.#expectKnown(attachment, overlay);
-        return () => this.#run(tables.attachmentPut, ...tables.attachmentRow(attachment, this.#idOf(attachment)));
+        return this.#writing(() => [tables.attachmentPut, ...tables.attachmentRow(attachment, this.#idOf(attachment))]);
       }
       default:
-        return () => this.#put(change);
+        return () => {
+          this.#put(change);
+          return undefined;
+        };
     }
   }
 
@@ -99,6 +109,7 @@ export class Transaction {
     return () => {
       const revision = this.#totals.firstRevision(run.id);
       this.#run(tables.runInsert, ...tables.runRow(run, revision), revision);
+      return undefined;
     };
   }
 
@@ -111,6 +122,7 @@ export class Transaction {
     return () => {
       const next = this.#totals.nextRevision(run.id);
       this.#run(tables.runUpdate, ...tables.runRow(run, next).slice(1), next, run.id);
+      return undefined;
     };
   }
 
@@ -131,6 +143,7 @@ export class Transaction {
       const values = [...tables.settledRow(action, parentId), ...tables.changingRow(action, revision)];
       this.#actionIds.set(key, this.#run(tables.actionInsert, ...values));
       this.#totals.count(action.run, parentId, phaseCodes[action.phase], 1);
+      return { ...action, revision };
     };
   }
 
@@ -143,9 +156,11 @@ export class Transaction {
       this.#actionIds.set(key, stored.id);
       const revision = this.#totals.nextRevision(action.run);
       this.#run(tables.actionUpdate, ...tables.changingRow(action, revision), stored.id);
-      if (stored.phase === action.phase) return;
-      this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
-      this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
+      if (stored.phase !== action.phase) {
+        this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
+        this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
+      }
+      return { ...action, revision };
     };
   }
 
@@ -155,15 +170,15 @@ export class Transaction {
     const held = planned === undefined ? this.#reservation(key) : planned;
     const isOwn = held?.run === run && held.action === action;
     if (type === "release") {
-      if (!isOwn) return () => {};
+      if (!isOwn) return nothing;
       overlay.reservations.set(key, null);
-      return () => this.#run("delete from reservation where cache_key = ?", digestColumn(key));
+      return this.#writing(() => ["delete from reservation where cache_key = ?", digestColumn(key)]);
     }
     if (held !== null && !isOwn) return "exists";
     overlay.reservations.set(key, reservation);
     const insert =
       "insert into reservation (cache_key, run, action) values (?, ?, ?) on conflict (cache_key) do nothing";
-    return () => this.#run(insert, digestColumn(key), run, action);
+    return this.#writing(() => [insert, digestColumn(key), run, action]);
   }
 
   /** Changes that nothing can refuse. */
@@ -196,6 +211,13 @@ export class Transaction {
     const id = this.#findId(sweep);
     if (id === null || !this.#totals.hasActive(sweep.run, id)) return;
     this.#run("insert into sweep (run, name) values (?, ?) on conflict do nothing", sweep.run, sweep.name);
+  }
+
+  #writing(statement: () => readonly [sql: string, ...values: SqlValue[]]): Write {
+    return () => {
+      this.#run(...statement());
+      return undefined;
+    };
   }
 
   #run(sql: string, ...values: readonly SqlValue[]): number {
@@ -238,5 +260,7 @@ export class Transaction {
     return id;
   }
 }
+
+const nothing: Write = () => undefined;
 
 const keyText = ({ run, name }: ActionKey): string => `${run}/${name}`;

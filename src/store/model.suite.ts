@@ -41,7 +41,9 @@ export function modelSuite(database: string, open: OpenStore): void {
         for (const turn of turns) {
           const sets = turn.map((commands) => commands.map((one) => model.change(one)));
           const expected = sets.map((changes) => model.commit(changes));
-          const settled = await Promise.allSettled(sets.map((changes) => store.commit(changes)));
+          const settled = await Promise.allSettled(
+            sets.map((changes, index) => store.commit(changes, index % 2 === 0 ? "synced" : "written")),
+          );
           const answers = settled.map((one) => (one.status === "fulfilled" ? one.value : one.reason.code));
           assert.deepEqual(answers, expected);
           await model.check(store);
@@ -79,6 +81,7 @@ class Model {
   commit(changes: readonly Change[]): CommitResult | "failed_precondition" {
     const rows = new Map(this.#rows);
     const updated = new Set<string>();
+    const actions: Action[] = [];
     let revision = this.#revision;
     for (const [at, change] of changes.entries()) {
       if (change.type === "expectAction") {
@@ -87,18 +90,20 @@ class Model {
         if (rows.has(change.action.name)) return { type: "exists", at };
         if (change.action.parent !== null && !rows.has(change.action.parent)) return "failed_precondition";
         rows.set(change.action.name, { ...change.action, revision: ++revision });
+        actions.push({ ...change.action, revision });
         updated.add(change.action.name);
       } else if (change.type === "updateAction") {
         const { name } = change.action;
         if (updated.has(name) || rows.get(name)?.revision !== change.action.revision) return { type: "conflict", at };
         // The parent is settled at insertion.
         rows.set(name, { ...change.action, parent: rows.get(name)?.parent ?? null, revision: ++revision });
+        actions.push({ ...change.action, revision });
         updated.add(name);
       }
     }
     this.#rows = rows;
     this.#revision = revision;
-    return { type: "committed" };
+    return { type: "committed", actions };
   }
 
   async check(store: Store): Promise<void> {

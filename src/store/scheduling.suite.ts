@@ -20,28 +20,63 @@ import type { Change } from "./store.ts";
 const waits = (action: Action): Action => ({ ...action, phase: "waiting_for_resources" });
 
 export function schedulingSuite(database: string, open: OpenStore): void {
-  test(`${database}: what is claimed first is deepest, then ready longest, of the runs asked for`, async (t) => {
+  test(`${database}: what is claimed first in a lane is urgent, then deep, then ready for long`, async (t) => {
     const store = await open(t);
-    const at = (name: string, depth: number, readyAtMs: number, run = 7): Action =>
-      child(name, { run, depth, readyAtMs });
+    const at = (name: string, depth: number, readyAtMs: number, fields: Partial<Action> = {}): Action =>
+      child(name, { depth, readyAtMs, lane: 64, ...fields });
     await startRun(store, sampleRun(), [
       at("d1-late", 1, 1_300),
       at("d1-early", 1, 1_200),
+      at("d1-early-too", 1, 1_200),
+      at("low", 9, 1_000, { priority: -1 }),
+      at("urgent-d1", 1, 1_400, { priority: 3 }),
+      at("urgent-d2", 2, 1_500, { priority: 3 }),
+      at("most-urgent-future", 5, 9_000, { priority: 4 }),
       at("d3", 3, 1_900),
       at("d3-future", 3, 9_000),
       at("d9-future", 9, 9_000),
+      at("other-lane", 9, 1_000, { lane: 65 }),
       running(at("busy", 9, 1_000)),
     ]);
-    await startRun(store, sampleRun({ id: 8 }), [at("e1", 1, 1_250, 8), at("e3", 3, 1_800, 8)]);
-    await startRun(store, sampleRun({ id: 9 }), [at("foreign", 5, 1_000, 9)]);
-    const order = ["e3", "d3", "d1-early", "e1", "d1-late", "a0", "a0"];
-    assert.deepEqual(namesOf(await store.claimable([7, 8, 7], 2_000, 100)), order);
-    assert.deepEqual(namesOf(await store.claimable([7, 8], 2_000, 3)), order.slice(0, 3));
-    assert.deepEqual(namesOf(await store.claimable([8], 1_800, 100)), ["e3", "e1", "a0"]);
-    assert.deepEqual(await store.claimable([], 2_000, 100), []);
+    await startRun(store, sampleRun({ id: 8 }), [at("other-run", 5, 1_000, { run: 8 })]);
+    const order = ["urgent-d2", "urgent-d1", "d3", "d1-early", "d1-early-too", "d1-late", "low"];
+    const lane = { run: 7, lane: 64 };
+    assert.deepEqual(namesOf(await store.claimable(lane, 2_000, 100)), order);
+    for (const limit of [0, 1, 3, 5, 7]) {
+      assert.deepEqual(namesOf(await store.claimable(lane, 2_000, limit)), order.slice(0, limit));
+    }
+    assert.deepEqual(namesOf(await store.claimable(lane, 1_200, 100)), ["d1-early", "d1-early-too", "low"]);
+    assert.deepEqual(namesOf(await store.claimable({ run: 7, lane: 65 }, 2_000, 100)), ["other-lane"]);
+    assert.deepEqual(await store.claimable({ run: 7, lane: 66 }, 2_000, 100), []);
   });
 
-  test(`${database}: claims go on in order over many more than one page of equals`, async (t) => {
+  test(`${database}: the lanes of a run are those in which something is queued`, async (t) => {
+    const store = await open(t);
+    const far = Number.MAX_SAFE_INTEGER;
+    await startRun(store, sampleRun(), [
+      child("a1", { lane: 32 }),
+      child("a2", { lane: 16 }),
+      child("a3", { lane: 16, priority: 9, readyAtMs: 9_000 }),
+      child("a4", { lane: far }),
+      running(child("a5", { lane: 48 })),
+    ]);
+    const lanes = [0, 16, 32, far].map((lane) => ({ run: 7, lane }));
+    assert.deepEqual(await store.lanes(7, 9), lanes);
+    assert.deepEqual(await store.lanes(7, 2), lanes.slice(0, 2));
+    assert.deepEqual(await store.lanes(8, 9), []);
+    await store.commit([updateAction(running(await read(store, "a1")))]);
+    const [moved] = await store.claimable({ run: 7, lane: far }, 1_000, 9);
+    assert.ok(moved);
+    await store.commit([updateAction({ ...moved, lane: 17, oomFailures: 1, priority: 2 })]);
+    assert.deepEqual(
+      (await store.lanes(7, 9)).map(({ lane }) => lane),
+      [0, 16, 17],
+    );
+    assert.deepEqual(namesOf(await store.claimable({ run: 7, lane: 17 }, 1_000, 9)), ["a4"]);
+    assert.deepEqual(await store.claimable({ run: 7, lane: far }, 1_000, 9), []);
+  });
+
+  test(`${database}: claims go on in order over many equals`, async (t) => {
     const store = await open(t);
     const names = Array.from({ length: 700 }, (_, index) => `a${index + 1}`);
     await startRun(
@@ -49,7 +84,7 @@ export function schedulingSuite(database: string, open: OpenStore): void {
       sampleRun(),
       names.map((name) => child(name)),
     );
-    assert.deepEqual(namesOf(await store.claimable([7], 1_000, 1_000)), [...names, "a0"]);
+    assert.deepEqual(namesOf(await store.claimable({ run: 7, lane: 0 }, 1_000, 1_000)), [...names, "a0"]);
   });
 
   test(`${database}: what is due is found when its time has come, and the next moment is known`, async (t) => {
@@ -58,6 +93,9 @@ export function schedulingSuite(database: string, open: OpenStore): void {
       { ...running(child("runs")), dueAtMs: 2_000 },
       child("queued", { readyAtMs: 3_000, dueAtMs: 5_000 }),
       child("deep", { depth: 4, readyAtMs: 2_500 }),
+      child("elsewhere", { lane: 80, priority: 1, readyAtMs: 2_600 }),
+      child("less", { lane: 80, priority: -1, readyAtMs: 2_700 }),
+      child("less-deep", { lane: 80, priority: -1, depth: 9, readyAtMs: 2_800 }),
       waits(child("waits", { readyAtMs: 1_001, cacheKey: "k" })),
     ]);
     await startRun(store, sampleRun({ id: 8 }), [{ ...running(child("other", { run: 8 })), dueAtMs: 1_500 }]);
@@ -68,7 +106,8 @@ export function schedulingSuite(database: string, open: OpenStore): void {
     assert.equal(await store.nextMomentMs([7, 8], 1_000), 1_500);
     assert.equal(await store.nextMomentMs([7], 1_000), 2_000);
     assert.equal(await store.nextMomentMs([7], 2_000), 2_500);
-    assert.equal(await store.nextMomentMs([7], 2_500), 3_000);
+    for (const moment of [2_500, 2_600, 2_700]) assert.equal(await store.nextMomentMs([7], moment), moment + 100);
+    assert.equal(await store.nextMomentMs([7], 2_800), 3_000);
     assert.equal(await store.nextMomentMs([7], 3_000), 5_000);
     assert.equal(await store.nextMomentMs([7, 8], 5_000), null);
     assert.equal(await store.nextMomentMs([], 0), null);
@@ -142,7 +181,7 @@ export function schedulingSuite(database: string, open: OpenStore): void {
     ]);
     const sweepOf = (name: string): Change => ({ type: "insertSweep", sweep: { run: 7, name } });
     const all = ["childless", "parent", "nobody"].map(sweepOf);
-    assert.deepEqual(await store.commit(all), committed);
+    assert.partialDeepStrictEqual(await store.commit(all), committed);
     assert.deepEqual(await store.sweeps([7], 9), []);
     // What the same transaction has changed before counts, and what it changes later does not.
     const late = child("late", { parent: "parent", depth: 2 });
@@ -158,12 +197,46 @@ export function schedulingSuite(database: string, open: OpenStore): void {
     const store = await open(t);
     const engine = { id: "engine-1", pid: process.pid, host: "here", startedAtMs: 5 };
     await store.register(engine);
-    assert.deepEqual(await store.engines(), [{ ...engine, isLive: true }]);
+    assert.deepEqual(await store.engines(), [{ ...engine, isLive: true, status: null }]);
     await assert.rejects(store.register(engine), { code: "already_exists" });
     await assert.rejects(store.register({ ...engine, id: "../engine" }), { code: "invalid_argument" });
     await store.forget(["engine-1", "nobody"]);
     assert.deepEqual(await store.engines(), []);
     await store.register(engine);
     assert.equal((await store.engines()).length, 1);
+  });
+
+  test(`${database}: engines never hold more together than there is, and what one gives back others get`, async (t) => {
+    const store = await open(t);
+    const totals = { memory: 100, "gpu:0": 1 };
+    const engine = (id: string) => ({ id, pid: process.pid, host: "here", startedAtMs: 5 });
+    await assert.rejects(store.allocate("e1", {}, totals), { code: "failed_precondition" });
+    for (const id of ["e1", "e2", "e3"]) await store.register(engine(id));
+    const granted = (others: object) => ({ granted: true, others });
+    assert.deepEqual(await store.allocate("e1", { memory: 60, "gpu:0": 1 }, totals), granted({}));
+    assert.deepEqual(await store.allocate("e2", { memory: 40 }, totals), granted({ memory: 60, "gpu:0": 1 }));
+    const full = { granted: false, others: { memory: 100, "gpu:0": 1 } };
+    assert.deepEqual(await store.allocate("e3", { memory: 1 }, totals), full);
+    assert.deepEqual(await store.allocate("e3", { "gpu:0": 1 }, totals), full);
+    assert.deepEqual(await store.allocate("e3", { "token:unknown": 1 }, totals), full);
+    // Refused as a whole; what stood before stands.
+    const refused = { granted: false, others: { memory: 40 } };
+    assert.deepEqual(await store.allocate("e1", { memory: 61 }, totals), refused);
+    assert.deepEqual(await store.allocate("e3", {}, totals), granted({ memory: 100, "gpu:0": 1 }));
+    // What is given back is taken back, though others now say that there is less.
+    assert.deepEqual(await store.allocate("e1", { memory: 50 }, { memory: 10 }), granted({ memory: 40 }));
+    assert.deepEqual(await store.allocate("e3", { memory: 10, "gpu:0": 1 }, totals), granted({ memory: 90 }));
+    await store.forget(["e2"]);
+    assert.deepEqual(await store.allocate("e1", { memory: 90 }, totals), granted({ memory: 10, "gpu:0": 1 }));
+  });
+
+  test(`${database}: what an engine says of itself is read until it says something else`, async (t) => {
+    const store = await open(t);
+    await assert.rejects(store.publish("e1", "{}"), { code: "failed_precondition" });
+    await store.register({ id: "e1", pid: process.pid, host: "here", startedAtMs: 5 });
+    await store.publish("e1", '{"a":1}');
+    await store.publish("e1", '{"a":2}');
+    const [engine] = await store.engines();
+    assert.equal(engine?.status, '{"a":2}');
   });
 }

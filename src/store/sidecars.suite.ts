@@ -1,17 +1,9 @@
-// What stands beside actions: attempts, attachments, documents, cache entries, reservations; and hints of change.
+// What stands beside actions: attempts, attachments, documents, cache entries, reservations.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptRecord } from "../core/action.ts";
 import { sha256Hex } from "../core/hash.ts";
-import {
-  child,
-  committed,
-  insertAction,
-  type OpenStore,
-  sampleEntry,
-  sampleRun,
-  startRun,
-} from "./sample-rows.suite.ts";
+import { child, committed, type OpenStore, sampleEntry, sampleRun, startRun } from "./sample-rows.suite.ts";
 import type { Attachment } from "./store.ts";
 
 export function sidecarSuite(database: string, open: OpenStore): void {
@@ -117,26 +109,13 @@ export function sidecarSuite(database: string, open: OpenStore): void {
     const store = await open(t);
     const reservation = { key: sha256Hex("key"), run: 7, action: "a1" };
     const rival = { ...reservation, action: "a2" };
-    assert.deepEqual(await store.commit([{ type: "reserve", reservation }]), committed);
-    assert.deepEqual(await store.commit([{ type: "reserve", reservation }]), committed);
+    assert.partialDeepStrictEqual(await store.commit([{ type: "reserve", reservation }]), committed);
+    assert.partialDeepStrictEqual(await store.commit([{ type: "reserve", reservation }]), committed);
     assert.deepEqual(await store.commit([{ type: "reserve", reservation: rival }]), { type: "exists", at: 0 });
-    assert.deepEqual(await store.commit([{ type: "release", reservation: rival }]), committed);
+    assert.partialDeepStrictEqual(await store.commit([{ type: "release", reservation: rival }]), committed);
     assert.deepEqual(await store.reservations([reservation.key, "absent"]), [reservation]);
     await store.commit([{ type: "release", reservation }]);
     assert.deepEqual(await store.reservations([reservation.key]), []);
-    assert.deepEqual(await store.commit([{ type: "reserve", reservation: rival }]), committed);
-  });
-
-  test(`${database}: listeners hear which runs a commit touched, and nothing of a refused one`, async (t) => {
-    const store = await open(t);
-    await startRun(store, sampleRun());
-    const heard: (ReadonlySet<number> | null)[] = [];
-    const stop = store.onChange((runs) => heard.push(runs));
-    await store.commit([insertAction(child("a1"))]);
-    await store.commit([insertAction(child("a1"))]);
-    await store.commit([{ type: "putDocument", digest: "d", text: "" }]);
-    stop();
-    await store.commit([insertAction(child("a2"))]);
-    assert.deepEqual(heard, [new Set([7])]);
+    assert.partialDeepStrictEqual(await store.commit([{ type: "reserve", reservation: rival }]), committed);
   });
 }

@@ -6,14 +6,15 @@ import { GodwitError } from "../core/error.ts";
 import * as actionReads from "./action-reads.ts";
 import * as cacheReads from "./cache-reads.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import * as claimReads from "./claim-reads.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { Connection, type ConnectionOptions, isBusy, memoryPath } from "./connection.ts";
 import { EngineLocks, MemoryEngineLocks } from "./engine-locks.ts";
+import { allocate, engines, forget, publish, register } from "./engines.ts";
 import * as runReads from "./run-reads.ts";
 import { migrate } from "./schema.ts";
 import { findings } from "./soundness.ts";
-import { type EngineRecord, maxRowsPerRead, type Store } from "./store.ts";
-import { engineOf } from "./tables.ts";
+import { maxRowsPerRead, type Store } from "./store.ts";
 
 export type SqliteOptions = ConnectionOptions;
 
@@ -64,7 +65,7 @@ async function migrateWhenFree(connection: Connection): Promise<void> {
 /** The store over a connection whose file has been migrated. */
 export function sqliteStore(connection: Connection): Store {
   const feed = new ChangeFeed(connection);
-  const queue = new CommitQueue(connection, (runs) => feed.tell(runs));
+  const queue = new CommitQueue(connection, (committed) => feed.tell(committed));
   const locks =
     connection.path === memoryPath
       ? new MemoryEngineLocks()
@@ -78,9 +79,9 @@ export function sqliteStore(connection: Connection): Store {
     return read(query);
   };
   return {
-    commit: async (changes) => {
+    commit: async (changes, durability = "synced") => {
       checkOpen(connection);
-      return queue.commit(changes);
+      return queue.commit(changes, durability);
     },
     run: (project, domain, name) => read(() => runReads.run(connection, project, domain, name)),
     runsById: (ids) => limited(ids.length, () => runReads.runsById(connection, ids)),
@@ -90,9 +91,10 @@ export function sqliteStore(connection: Connection): Store {
     listActions: (filter, limit) => limited(limit, () => actionReads.listActions(connection, filter, limit)),
     changedActions: (query) => limited(query.limit, () => actionReads.changedActions(connection, query)),
     attempts: (key) => read(() => runReads.attempts(connection, key)),
-    claimable: (runs, nowMs, limit) => limited(limit, () => actionReads.claimable(connection, runs, nowMs, limit)),
+    lanes: (run, limit) => limited(limit, () => claimReads.lanes(connection, run, limit)),
+    claimable: (lane, nowMs, limit) => limited(limit, () => claimReads.claimable(connection, lane, nowMs, limit)),
     due: (runs, nowMs, limit) => limited(limit, () => actionReads.due(connection, runs, nowMs, limit)),
-    nextMomentMs: (runs, nowMs) => read(() => actionReads.nextMomentMs(connection, runs, nowMs)),
+    nextMomentMs: (runs, nowMs) => read(() => claimReads.nextMomentMs(connection, runs, nowMs)),
     leased: (runs, owner, limit) => limited(limit, () => actionReads.leased(connection, runs, owner, limit)),
     waiting: (cacheKeys, limit) => limited(limit, () => actionReads.waiting(connection, cacheKeys, limit)),
     activeChildren: (parent, limit) => limited(limit, () => actionReads.activeChildren(connection, parent, limit)),
@@ -103,14 +105,10 @@ export function sqliteStore(connection: Connection): Store {
     reservations: (keys) => limited(keys.length, () => cacheReads.reservations(connection, keys)),
     listCacheEntries: (filter, limit) => limited(limit, () => cacheReads.listCacheEntries(connection, filter, limit)),
     cachedTasks: (filter, limit) => limited(limit, () => cacheReads.cachedTasks(connection, filter, limit)),
+    allocate: (engineId, held, totals) => read(() => allocate(connection, locks, engineId, { held, totals })),
+    publish: (engineId, status) => read(() => publish(connection, engineId, status)),
     register: (engine) => read(() => register(connection, locks, engine)),
-    engines: () =>
-      read(() =>
-        connection.all("select id, pid, host, started_at_ms from engine").map((row) => {
-          const engine = engineOf(row);
-          return { ...engine, isLive: locks.isHeld(engine.id) };
-        }),
-      ),
+    engines: () => read(() => engines(connection, locks)),
     forget: (ids) => read(() => forget(connection, locks, ids)),
     onChange: (listener) => feed.listen(listener),
     verify: () => read(() => findings(connection)),
@@ -122,27 +120,6 @@ export function sqliteStore(connection: Connection): Store {
       connection.close();
     },
   };
-}
-
-type Locks = Pick<EngineLocks, "hold" | "isHeld" | "release" | "releaseAll">;
-
-// The lock comes first: an engine that others can see has always been live.
-function register(connection: Connection, locks: Locks, engine: EngineRecord): void {
-  locks.hold(engine.id);
-  try {
-    const insert = "insert or replace into engine (id, pid, host, started_at_ms) values (?, ?, ?, ?)";
-    connection.run(insert, engine.id, engine.pid, engine.host, engine.startedAtMs);
-  } catch (error) {
-    locks.release(engine.id);
-    throw error;
-  }
-}
-
-function forget(connection: Connection, locks: Locks, ids: readonly string[]): void {
-  connection.writing(() => {
-    for (const id of ids) connection.run("delete from engine where id = ?", id);
-  });
-  for (const id of ids) locks.release(id);
 }
 
 function checkOpen(connection: Connection): void {

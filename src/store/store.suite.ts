@@ -1,4 +1,5 @@
-// What every store must do, as tests that each database runs (store.ts R1 to R6).
+// What every store must do, as tests that each database runs (store.ts R1 to R7).
+import { changeSuite } from "./changes.suite.ts";
 import { commitSuite } from "./commits.suite.ts";
 import { listingSuite } from "./listings.suite.ts";
 import { modelSuite } from "./model.suite.ts";
@@ -9,6 +10,7 @@ import { sidecarSuite } from "./sidecars.suite.ts";
 /** Registers the tests. `database` names the store in their titles. */
 export function storeSuite(database: string, open: OpenStore): void {
   commitSuite(database, open);
+  changeSuite(database, open);
   listingSuite(database, open);
   schedulingSuite(database, open);
   sidecarSuite(database, open);

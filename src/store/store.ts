@@ -59,6 +59,9 @@ export type CommitResult =
   /** `at` is the index of the change that was refused. */
   | { readonly type: "conflict" | "exists"; readonly at: number };
 
+/** R1. "synced" unless said otherwise. */
+export type Durability = "synced" | "written";
+
 /** Something small that an action keeps beside its row; a later one of the same kind replaces it. */
 export type Attachment = ActionKey & {
   readonly kind: "checkpoint" | "report" | "progress";
@@ -90,8 +93,6 @@ export type ActionFilter = {
 
 export type ChangesQuery = {
   readonly run: number;
-  /** Direct children of this action only. */
-  readonly parent?: string;
   readonly afterRevision: number;
   readonly limit: number;
 };
@@ -122,7 +123,10 @@ export type Lane = { readonly run: number; readonly lane: number };
 
 /** What was committed together, in order of revision. */
 export type Committed = {
-  /** Run → the revisions that its rows got. Between two of these there is none of this process. */
+  /**
+   * Run → the revisions that its rows got. Between two of these there is none of this process. If `first`
+   * is after `last`, only something beside rows has changed: attachments, reservations or sweeps.
+   */
   readonly runs: ReadonlyMap<number, { readonly first: number; readonly last: number }>;
   /** As they are now; what changed twice is here twice. */
   readonly actions: readonly Action[];
@@ -133,7 +137,7 @@ export interface Store {
    * R1, R2. Rejects when the database itself fails, and with `resource_exhausted` when the disk is full
    * or too much waits to be committed.
    */
-  commit(changes: readonly Change[], durability?: "synced" | "written"): Promise<CommitResult>;
+  commit(changes: readonly Change[], durability?: Durability): Promise<CommitResult>;
 
   run(project: string, domain: string, name: string): Promise<Run | null>;
   runsById(ids: readonly number[]): Promise<readonly Run[]>;
@@ -179,7 +183,8 @@ export interface Store {
   /**
    * Declares all that the engine now holds of what several processes share (memory, disk, GPUs by index,
    * tokens), in one transaction with a look at what other live engines hold: granted only if together it
-   * is not more than `totals`. If refused, what was declared before still stands.
+   * is not more than `totals`, and there is none of what these do not name. What is only given back is
+   * always granted. If refused, what was declared before still stands.
    */
   allocate(engineId: string, held: Amounts, totals: Amounts): Promise<Allocation>;
   /** What the engine says of itself, JSON: replaces what it said before. */

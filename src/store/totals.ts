@@ -3,6 +3,7 @@
 import { GodwitError } from "../core/error.ts";
 import type { Connection } from "./connection.ts";
 import { activeCodes } from "./sql.ts";
+import type { Committed } from "./store.ts";
 
 const phaseTotal = 10;
 
@@ -13,7 +14,8 @@ type Counted = { readonly run: number; readonly parent: number; readonly deltas:
 
 export class RunTotals {
   readonly #connection: Connection;
-  readonly #revisions = new Map<number, number>();
+  /** Of each run, the last revision before this transaction and the last now. */
+  readonly #revisions = new Map<number, { readonly before: number; last: number }>();
   readonly #ofRuns = new Map<number, Counted>();
   readonly #ofParents = new Map<number, Counted>();
 
@@ -22,19 +24,29 @@ export class RunTotals {
   }
 
   isKnown(run: number): boolean {
-    return this.#lastRevision(run) !== null;
+    return this.#known(run) !== null;
   }
 
   firstRevision(run: number): number {
-    this.#revisions.set(run, 1);
+    this.#revisions.set(run, { before: 0, last: 1 });
     return 1;
   }
 
   nextRevision(run: number): number {
-    const last = this.#lastRevision(run);
-    if (last === null) throw new GodwitError("failed_precondition", `There is no run with id ${run}.`);
-    this.#revisions.set(run, last + 1);
-    return last + 1;
+    const known = this.#known(run);
+    if (known === null) throw new GodwitError("failed_precondition", `There is no run with id ${run}.`);
+    known.last++;
+    return known.last;
+  }
+
+  /** The revisions that rows of these runs got; runs that are not there are left out. */
+  ranges(runs: Iterable<number>): Committed["runs"] {
+    const ranges = new Map<number, { readonly first: number; readonly last: number }>();
+    for (const run of runs) {
+      const known = this.#known(run);
+      if (known !== null) ranges.set(run, { first: known.before + 1, last: known.last });
+    }
+    return ranges;
   }
 
   count(run: number, parentId: number | null, phase: number, delta: number): void {
@@ -50,13 +62,8 @@ export class RunTotals {
   }
 
   write(): void {
-    for (const [run, revision] of this.#revisions) {
-      this.#connection.run(
-        "update run set last_revision = ? where id = ? and last_revision < ?",
-        revision,
-        run,
-        revision,
-      );
+    for (const [run, { last }] of this.#revisions) {
+      this.#connection.run("update run set last_revision = ? where id = ? and last_revision < ?", last, run, last);
     }
     for (const counted of this.#ofRuns.values()) this.#writeCounts(counted);
     for (const counted of this.#ofParents.values()) this.#writeCounts(counted);
@@ -69,12 +76,14 @@ export class RunTotals {
     }
   }
 
-  #lastRevision(run: number): number | null {
+  #known(run: number): { readonly before: number; last: number } | null {
     const known = this.#revisions.get(run);
     if (known !== undefined) return known;
     const stored = this.#connection.number("select last_revision from run where id = ?", run);
-    if (stored !== null) this.#revisions.set(run, stored);
-    return stored;
+    if (stored === null) return null;
+    const read = { before: stored, last: stored };
+    this.#revisions.set(run, read);
+    return read;
   }
 }
 

@@ -28,17 +28,17 @@ export function crashingStore(store: Store, crash: Crash): CrashingStore {
     if (isDead) throw new GodwitError("unavailable", "The store has crashed, as the test wanted.");
     return value;
   };
-  const commit: Store["commit"] = async (changes) => {
+  const commit: Store["commit"] = async (changes, durability) => {
     alive(null);
     const isLast = commitTotal++ === crash.at;
     if (isLast && crash.when === "before") die();
-    const result = await alive(store).commit(changes);
+    const result = await alive(store).commit(changes, durability);
     if (isLast) die();
     // A commit in flight when the process died may be durable; nobody was told.
     return alive(result);
   };
   const onChange: Store["onChange"] = (listener) =>
-    alive(store).onChange((runs) => (isDead ? undefined : listener(runs)));
+    alive(store).onChange((committed) => (isDead ? undefined : listener(committed)));
   const replaced: Partial<Store> = { commit, onChange, close: () => store.close() };
   const wrapped = new Proxy(store, {
     get(target, property: keyof Store) {
