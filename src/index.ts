@@ -16,7 +16,8 @@ export {
 export { NonRecoverableError, TaskError } from "./sdk/errors.ts";
 export { File, file } from "./sdk/file.ts";
 export { type MapOptions, map } from "./sdk/map.ts";
-export type { CacheOption, ResourcesOption, RetriesOption, TimeoutOption } from "./sdk/policy.ts";
+export type { CacheOption, RetriesOption, TimeoutOption } from "./sdk/policy.ts";
+export type { OomOption, ResourcesOption } from "./sdk/resource-option.ts";
 export { Table, table } from "./sdk/table.ts";
 export type { CallOptions, Task, TaskFunction } from "./sdk/task.ts";
 export { trace } from "./sdk/trace.ts";

@@ -17,6 +17,8 @@ export function action(name: string, parent: string | null, change: Partial<Acti
       inputs: emptyPayload,
       inputsHash: "x",
       cacheKey: null,
+      priority: 0,
+      lane: 0,
     },
     noTimeouts,
     0,

@@ -25,6 +25,8 @@ const run = (projectDir: string, createdAtMs: number): Run => ({
   abortReason: null,
   recovers: null,
   overwriteCache: false,
+  priority: 0,
+  maxConcurrency: null,
   revision: 1,
 });
 

@@ -6,10 +6,10 @@ import { GodwitError } from "../core/error.ts";
 import { canonicalJson, hashParts } from "../core/hash.ts";
 import type { ConditionSpec } from "../core/messages.ts";
 import { checkName } from "../core/names.ts";
+import { type Duration, durationMs } from "../core/quantities.ts";
 import { type Literal, soleOutput } from "../core/value.ts";
 import { current } from "./current.ts";
 import { TaskError } from "./errors.ts";
-import { type Duration, durationMs } from "./quantities.ts";
 
 type Values = { readonly boolean: boolean; readonly integer: number; readonly float: number; readonly string: string };
 

@@ -3,10 +3,12 @@
 import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { checkName } from "../core/names.ts";
+import { counts, wholeNumber } from "../core/quantities.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Target } from "../core/task.ts";
 import type { Context } from "./context.ts";
-import { defaultResources, overridesOf, type PolicyOptions, type ResourcesOption, resourcesOf } from "./policy.ts";
+import { overridesOf, type PolicyOptions } from "./policy.ts";
+import { defaultResources, type ResourcesOption, resourcesOf } from "./resource-option.ts";
 import type { Schema } from "./schema.ts";
 import { defineTask, type Task, type TaskFunction } from "./task.ts";
 
@@ -17,6 +19,8 @@ export type EnvironmentOptions = {
   readonly resources?: ResourcesOption;
   /** Environment variables that its tasks find while they run, on top of the caller's. */
   readonly env?: { readonly [name: string]: string };
+  /** Attempts of all its tasks together that may work at once, over all runs. Default: no limit. */
+  readonly concurrency?: number;
 };
 
 export type TaskOptions<I extends Schema | undefined, O extends Schema | undefined> = PolicyOptions & {
@@ -28,6 +32,8 @@ export type TaskOptions<I extends Schema | undefined, O extends Schema | undefin
   readonly input?: I;
   /** An object type, whose properties become named outputs, or any other type. Left out: the task returns nothing. */
   readonly output?: O;
+  /** Attempts of this task that may work at once, over all runs. Default: no limit. */
+  readonly concurrency?: number;
 };
 
 export type ShellOptions<I extends Schema | undefined, O extends Schema | undefined> = TaskOptions<I, O> & {
@@ -54,6 +60,7 @@ export function environment(options: EnvironmentOptions): Environment {
   const name = checkName("environment", options.name);
   const resources = resourcesOf(options.resources ?? {}, `environment ${name}`, defaultResources);
   const env = checkEnv(options.env ?? {}, `environment ${name}`);
+  const together = limit("environmentConcurrency", options.concurrency, `environment ${name}`);
   const define = <I extends Schema | undefined, O extends Schema | undefined>(
     task: TaskOptions<I, O>,
     target: Target,
@@ -75,6 +82,8 @@ export function environment(options: EnvironmentOptions): Environment {
         timeouts: noTimeouts,
         cache: { type: "off" },
         ...overridesOf(task, what, resources),
+        ...limit("concurrency", task.concurrency, what),
+        ...together,
       },
     });
   };
@@ -95,6 +104,14 @@ export function environment(options: EnvironmentOptions): Environment {
     },
   };
 }
+
+/** Left out where none is given, so that it does not change what the task is. */
+const limit = (
+  name: "concurrency" | "environmentConcurrency",
+  count: number | undefined,
+  what: string,
+): { readonly [name in "concurrency" | "environmentConcurrency"]?: number } =>
+  count === undefined ? {} : { [name]: wholeNumber(count, counts, `${what}: concurrency`) };
 
 /** An input and an output of one name would be one variable of the command. */
 function checkShellNames<I extends Schema | undefined, O extends Schema | undefined>(task: Task<I, O>): Task<I, O> {

@@ -1,17 +1,11 @@
 // What users write about retries, timeouts, caching and resources, turned into what core understands.
 import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
-import { defaultBackoff, defaultRetries, type RetryPolicy } from "../core/retry.ts";
+import { type Duration, durationMs, priorities, wholeNumber } from "../core/quantities.ts";
 import type { Resources } from "../core/resources.ts";
+import { defaultBackoff, defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import type { CachePolicy, Overrides, Timeouts } from "../core/task.ts";
-import { type ByteAmount, byteAmount, cpuMillis, type Duration, durationMs } from "./quantities.ts";
-
-export type ResourcesOption = {
-  /** Cores: 2, 0.5 or "500m". Default 1. */
-  readonly cpu?: number | string;
-  /** Bytes: "512Mi", "4Gi". Default: no limit. */
-  readonly memory?: ByteAmount;
-};
+import { defaultResources, type OomOption, oomPolicy, type ResourcesOption, resourcesOf } from "./resource-option.ts";
 
 export type RetriesOption =
   /** Tries after the first, for errors that the task throws. */
@@ -22,6 +16,8 @@ export type RetriesOption =
       readonly system?: number;
       /** Default: 1 s, doubled each time, at most 1 min, less a jitter of up to half. */
       readonly backoff?: { readonly base?: Duration; readonly factor?: number; readonly cap?: Duration };
+      /** An attempt that ran out of the memory it asked for is followed by one with more: `{ memory: "x2", max: "8Gi" }`. */
+      readonly onOom?: OomOption;
     };
 
 export type TimeoutOption =
@@ -45,17 +41,17 @@ export type CacheOption =
 
 /** What a task's definition and a call's `override` have in common. */
 export type PolicyOptions = {
-  /** `{ cpu: 2, memory: "4Gi" }`. Default: those of the environment. */
+  /** `{ cpu: 2, memory: "4Gi", gpu: 1 }`. Default: those of the environment. See docs/resources.md. */
   readonly resources?: ResourcesOption;
-  /** Tries after the first: `2` for errors that the task throws, or `{ user, system, backoff }`. Default: none, and 3 when the system fails. */
+  /** Tries after the first: `2` for errors that the task throws, or `{ user, system, backoff, onOom }`. Default: none, and 3 when the system fails. */
   readonly retries?: RetriesOption;
   /** `"10m"` for each attempt, or `{ attempt, queued, deadline }`. Default: none. */
   readonly timeout?: TimeoutOption;
   /** Whether a result of the same work is reused: `"auto"`, or `{ version: "v1" }`. Default `"off"`. See docs/cache.md. */
   readonly cache?: CacheOption;
+  /** -100 to 100: higher goes first within a project. Default: as the caller, and for a root as the run. */
+  readonly priority?: number;
 };
-
-export const defaultResources: Resources = { cpuMillis: 1_000, memoryBytes: null };
 
 /** Only what was given; `what` names the task, for errors. */
 export function overridesOf(options: PolicyOptions, what: string, base: Resources = defaultResources): Overrides {
@@ -64,14 +60,9 @@ export function overridesOf(options: PolicyOptions, what: string, base: Resource
     ...(options.retries === undefined ? {} : { retries: retriesOf(options.retries, what) }),
     ...(options.timeout === undefined ? {} : { timeouts: timeoutsOf(options.timeout, what) }),
     ...(options.cache === undefined ? {} : { cache: cacheOf(options.cache, what) }),
-  };
-}
-
-export function resourcesOf(option: ResourcesOption, what: string, base: Resources): Resources {
-  return {
-    cpuMillis: option.cpu === undefined ? base.cpuMillis : cpuMillis(option.cpu, `${what}: resources.cpu`),
-    memoryBytes:
-      option.memory === undefined ? base.memoryBytes : byteAmount(option.memory, `${what}: resources.memory`),
+    ...(options.priority === undefined
+      ? {}
+      : { priority: wholeNumber(options.priority, priorities, `${what}: priority`) }),
   };
 }
 
@@ -95,6 +86,7 @@ function retriesOf(option: RetriesOption, what: string): RetryPolicy {
       capMs:
         backoff?.cap === undefined ? defaultBackoff.capMs : durationMs(backoff.cap, `${what}: retries.backoff.cap`),
     },
+    ...(option.onOom === undefined ? {} : { onOom: oomPolicy(option.onOom, what) }),
   };
 }
 

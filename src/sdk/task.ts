@@ -18,6 +18,7 @@ import type { Definition } from "./definition.ts";
 import { TaskError } from "./errors.ts";
 import { overridesOf, type PolicyOptions } from "./policy.ts";
 import { register } from "./registry.ts";
+import { checkOom } from "./resource-option.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
 import { CallRefused } from "./session.ts";
 
@@ -59,7 +60,10 @@ export type DefinitionOptions = {
   readonly output: Schema | undefined;
   readonly target: Target;
   readonly env: { readonly [name: string]: string };
-  readonly settings: Required<Pick<TaskSpec, "resources" | "retries" | "timeouts" | "cache">>;
+  readonly settings: Pick<
+    TaskSpec,
+    "resources" | "retries" | "timeouts" | "cache" | "priority" | "concurrency" | "environmentConcurrency"
+  >;
   readonly run: ((input: unknown, context: Context) => unknown) | null;
 };
 
@@ -94,6 +98,7 @@ export function defineTask<I extends Schema | undefined, O extends Schema | unde
     },
   };
   checkIgnored(definition, options.settings);
+  checkOom(options.settings.resources, options.settings.retries, fullName);
   register(definition);
   return callable<I, O>(definition, {});
 }
@@ -104,6 +109,10 @@ function callable<I extends Schema | undefined, O extends Schema | undefined>(
 ): Task<I, O> {
   const overrides = overridesOf(options, definition.fullName);
   checkIgnored(definition, overrides);
+  if (overrides.resources !== undefined || overrides.retries !== undefined) {
+    const { resources, retries } = withOverrides(definition.spec(), overrides);
+    checkOom(resources, retries, definition.fullName);
+  }
   if (options.name !== undefined) checkName("action", options.name);
   const call = (input?: unknown): Promise<unknown> => {
     const attempt = current();

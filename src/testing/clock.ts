@@ -1,6 +1,6 @@
 // A clock that moves only when told to.
 import type { Clock } from "../core/clock.ts";
-import { type Duration, durationMs } from "../sdk/quantities.ts";
+import { type Duration, durationMs } from "../core/quantities.ts";
 
 type Alarm = { readonly atMs: number; readonly callback: () => void };
 

@@ -21,7 +21,7 @@ import { describeParquet } from "../idl/idl.ts";
 import type { Context } from "../sdk/context.ts";
 import type { Definition } from "../sdk/definition.ts";
 import { TaskError } from "../sdk/errors.ts";
-import type { Duration } from "../sdk/quantities.ts";
+import type { Duration } from "../core/quantities.ts";
 import { type Tasks, unbundledTasks } from "../sdk/registry.ts";
 import type { InferInput, InferOutput, Schema } from "../sdk/schema.ts";
 import type { Task } from "../sdk/task.ts";
