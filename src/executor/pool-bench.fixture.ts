@@ -94,6 +94,8 @@ export type Bench = {
   /** The text or the error of these actions, when all of them have ended. */
   ends(...launches: readonly Launch[]): Promise<readonly string[]>;
   until(condition: () => boolean): Promise<void>;
+  /** How many more attempts of the task could be reserved now, up to 1,000. */
+  free(task?: string): number;
   marks(): readonly string[];
 };
 
@@ -157,6 +159,16 @@ export function bench(t: TestContext, options: Partial<PoolOptions> = {}): Bench
       await until(() => ids.every((id) => byId.has(id)));
       return ids.map((id) => textOf(byId.get(id) as Outcome));
     },
+    free: (task = "echo") => {
+      const taken: Launch[] = [];
+      for (let next = 0; next < 1_000; next++) {
+        const wanted = launchOf(dir, task, "", `probe${next}`);
+        if (pool.reserve({ ...wanted, maxConcurrency: null }, null) !== null) break;
+        taken.push(wanted);
+      }
+      pool.release(taken);
+      return taken.length;
+    },
     marks: () => {
       try {
         return readFileSync(join(dir, "marks"), "utf8").trim().split("\n");
@@ -179,6 +191,7 @@ export function launchOf(dir: string, task: string, input: string, action: strin
     bundle: "b",
     projectDir: dir,
     spec: { name: task, target: { type: "typescript" } } as Launch["spec"],
+    resources: { cpuMillis: 1000, memoryBytes: null },
     inputs: { type: "inline", text: input },
     seed: 1,
     checkpoint: null,

@@ -28,18 +28,18 @@ test("what is launched twice runs once, also while its outcome has not been take
 });
 
 test("1,000 trivial attempts run once each, many ahead in each worker", async (t) => {
-  const { pool, launch, outcomes, until } = bench(t, { workers: 2 });
+  const { pool, launch, outcomes, until, free } = bench(t, { workers: 2 });
   const waiting = Array.from({ length: 1_000 }, (_, index) => launch("echo", `${index}`));
   const wanted = new Map(
     waiting.map((one) => [one.action, textOf({ ...one, result: { type: "succeeded", outputs: one.inputs } })]),
   );
   let mostAtOnce = 0;
   while (outcomes.length < 1_000) {
-    const next = waiting.splice(0, pool.free());
+    const next = waiting.splice(0, free());
     mostAtOnce = Math.max(mostAtOnce, next.length);
     pool.ensureLaunched(next);
     const before = outcomes.length;
-    await until(() => outcomes.length > before || (pool.free() > 0 && waiting.length > 0));
+    await until(() => outcomes.length > before || (free() > 0 && waiting.length > 0));
   }
   assert.equal(new Set(outcomes.map(({ action }) => action)).size, 1_000);
   for (const outcome of outcomes) assert.equal(textOf(outcome), wanted.get(outcome.action));
@@ -47,18 +47,18 @@ test("1,000 trivial attempts run once each, many ahead in each worker", async (t
 });
 
 test("places follow the pace: one each until tasks have proved quick, then many, then one again", async (t) => {
-  const { pool, launch, ends, until } = bench(t);
-  assert.equal(pool.free(), 1);
+  const { pool, launch, ends, until, free } = bench(t);
+  assert.equal(free(), 1);
   for (let round = 0; round < 8; round++) {
     const one = launch("moody");
     pool.ensureLaunched([one]);
     await ends(one);
   }
-  await until(() => pool.free() >= 10);
+  await until(() => free() >= 10);
   const slow = launch("moody", "slow");
   pool.ensureLaunched([slow]);
   await ends(slow);
-  assert.equal(pool.free(), 1);
+  assert.equal(free(), 1);
 });
 
 test("a slow attempt does not hold up those queued behind it while another worker idles", async (t) => {
@@ -76,12 +76,12 @@ test("a slow attempt does not hold up those queued behind it while another worke
 });
 
 test("a task that is not known to be quick goes behind no other", async (t) => {
-  const { pool, launch, until, ends, marks } = bench(t);
+  const { pool, launch, until, ends, marks, free } = bench(t);
   const hanging = launch("hang");
   const next = launch("echo", "next");
   pool.ensureLaunched([hanging, next]);
   await until(() => marks().length === 1);
-  assert.equal(pool.free(), 0);
+  assert.equal(free(), 0);
   pool.stop([hanging], "go on");
   assert.deepEqual(await ends(next), ["next"]);
 });
@@ -104,15 +104,15 @@ test("attempts that wait for their calls hold no place, ten deep in one worker",
 });
 
 test("1,200 attempts that wait in the only worker do not keep it from what they wait for", async (t) => {
-  const { pool, control, launch, ends, until } = bench(t);
+  const { pool, control, launch, ends, until, free } = bench(t);
   const parents = Array.from({ length: 1_200 }, (_, index) => launch("parent", `c${index}`));
   const queue = [...parents];
   while (control.pending.size < 1_200) {
-    pool.ensureLaunched(queue.splice(0, pool.free()));
+    pool.ensureLaunched(queue.splice(0, free()));
     const before = control.pending.size;
-    await until(() => control.pending.size > before || (queue.length > 0 && pool.free() > 0));
+    await until(() => control.pending.size > before || (queue.length > 0 && free() > 0));
   }
-  assert.equal(pool.free(), 1, "beyond the bound one at a time");
+  assert.equal(free(), 1, "beyond the bound one at a time");
   const child = launch("echo", "child");
   pool.ensureLaunched([child]);
   assert.deepEqual(await ends(child), ["child"]);

@@ -20,10 +20,11 @@ import {
   type Outcome,
   type TaskCalls,
 } from "../core/messages.ts";
+import type { WaitReason } from "../core/resources.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import type { MeasuredOutcome } from "../worker/protocol.ts";
-import { type Executor, type LogSink, stopGraceMs } from "./executor.ts";
+import { type Executor, type LogSink, stopGraceMs, type Wanted } from "./executor.ts";
 import { blamed, type Loss, lossError, lossText } from "./loss.ts";
 import { maxAhead, Pace } from "./pace.ts";
 import { Questions } from "./questions.ts";
@@ -75,6 +76,7 @@ class Pool implements WorkerPool {
   readonly #backlog = new Map<AttemptId, Launch>();
   readonly #questions = new Questions(() => this.#settleSoon());
   readonly #outcomes = new Map<AttemptId, Outcome>();
+  readonly #reserved = new Set<AttemptId>();
   #wake: () => void = () => undefined;
   #startFailures = 0;
   #startsAgain: NodeJS.Timeout | null = null;
@@ -99,7 +101,17 @@ class Pool implements WorkerPool {
     if (this.#workers.size === 0) this.#spawn();
   }
 
-  free(): number {
+  reserve(wanted: Wanted): WaitReason | null {
+    if (this.#free() - this.#reserved.size <= 0) return { type: "turn" };
+    this.#reserved.add(attemptId(wanted));
+    return null;
+  }
+
+  release(attempts: readonly AttemptRef[]): void {
+    for (const attempt of attempts) this.#reserved.delete(attemptId(attempt));
+  }
+
+  #free(): number {
     if (this.#closing !== null || this.#outcomes.size >= maxOutcomes) return 0;
     let places = this.#options.workers - this.#workers.size;
     for (const worker of this.#open()) {
@@ -114,6 +126,7 @@ class Pool implements WorkerPool {
     if (this.#closing !== null) return;
     for (const launch of launches) {
       const id = attemptId(launch);
+      this.#reserved.delete(id);
       const isKnown = this.#outcomes.has(id) || [...this.#workers].some(({ held }) => held.has(id));
       if (!isKnown) this.#backlog.set(id, launch);
     }
@@ -142,6 +155,7 @@ class Pool implements WorkerPool {
   stop(attempts: readonly AttemptRef[], reason: string): void {
     const ids = new Set(attempts.map(attemptId));
     for (const id of ids) {
+      this.#reserved.delete(id);
       this.#backlog.delete(id);
       this.#outcomes.delete(id);
     }

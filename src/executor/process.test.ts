@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isRunning } from "../testing/processes.ts";
 import { until } from "../testing/until.ts";
-import { dir, fails, launchOf, logged, openExecutor, outcomes, succeeds } from "./shell.fixture.ts";
+import { dir, fails, free, launchOf, logged, openExecutor, outcomes, succeeds } from "./shell.fixture.ts";
 
 test("a command that fails tells its exit code or signal and the last lines it wrote", async () => {
   const error = await fails(
@@ -36,12 +36,12 @@ test("an attempt is launched once, and known until its outcome is taken", async 
   const executor = openExecutor(2);
   const launch = launchOf({ command: 'echo x >> "$GODWIT_PROJECT_DIR/started"' });
   for (let n = 0; n < 3; n++) executor.ensureLaunched([launch, launch]);
-  assert.equal(executor.free(), 1);
+  assert.equal(free(executor), 1);
   assert.ok(executor.accepts(launch));
   assert.ok(!executor.accepts({ spec: { ...launch.spec, target: { type: "typescript" } } }));
   await new Promise<void>((resolve) => executor.start(resolve));
   executor.ensureLaunched([launch]);
-  assert.deepEqual([executor.running().length, executor.free()], [1, 2]);
+  assert.deepEqual([executor.running().length, free(executor)], [1, 2]);
   assert.equal(executor.takeOutcomes(10).length, 1);
   assert.deepEqual(executor.running(), []);
   assert.equal(statSync(join(dir, "started")).size, 2);
@@ -79,7 +79,7 @@ test("close leaves no process and no file", async () => {
   await executor.close();
   await until("the children are gone", () => !logged.some(({ text }) => isRunning(Number(text))));
   assert.deepEqual(readdirSync(tmp), []);
-  assert.equal(executor.free(), 0);
+  assert.equal(free(executor), 0);
 });
 
 test("directories that a dead process has left are removed, those of a living one stay", async () => {

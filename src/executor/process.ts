@@ -31,8 +31,9 @@ import {
   type LogLine,
   type Outcome,
 } from "../core/messages.ts";
+import type { WaitReason } from "../core/resources.ts";
 import type { Payload } from "../core/value.ts";
-import type { Executor, LogSink } from "./executor.ts";
+import type { Executor, LogSink, Wanted } from "./executor.ts";
 import { type GuardedProcess, type ProcessExit, spawnGuarded } from "./guard.ts";
 import { PrintedLines } from "./printed-lines.ts";
 import { filledIn, type ShellWords, shellInputs } from "./shell-inputs.ts";
@@ -78,6 +79,7 @@ type Held = {
 class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
   readonly #held = new Map<AttemptId, Held>();
+  readonly #reserved = new Set<AttemptId>();
   #outcomes: Outcome[] = [];
   #wake: () => void = () => {};
   #dir: Promise<string> | null = null;
@@ -91,8 +93,14 @@ class ProcessExecutor implements Executor {
     return spec.target.type === "shell";
   }
 
-  free(): number {
-    return this.#isClosed ? 0 : Math.max(0, this.#options.slots - this.#held.size);
+  reserve(wanted: Wanted): WaitReason | null {
+    if (this.#isClosed || this.#held.size + this.#reserved.size >= this.#options.slots) return { type: "turn" };
+    this.#reserved.add(attemptId(wanted));
+    return null;
+  }
+
+  release(attempts: readonly AttemptRef[]): void {
+    for (const attempt of attempts) this.#reserved.delete(attemptId(attempt));
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
@@ -100,6 +108,7 @@ class ProcessExecutor implements Executor {
     const ended = new Set(this.#outcomes.map(attemptId));
     for (const launch of launches) {
       const id = attemptId(launch);
+      this.#reserved.delete(id);
       if (this.#held.has(id) || ended.has(id)) continue;
       const held: Held = { launch, process: null, isStopping: false, done: Promise.resolve() };
       this.#held.set(id, held);
@@ -124,6 +133,7 @@ class ProcessExecutor implements Executor {
     const stopped = new Set(attempts.map(attemptId));
     this.#outcomes = this.#outcomes.filter((outcome) => !stopped.has(attemptId(outcome)));
     for (const id of stopped) {
+      this.#reserved.delete(id);
       const held = this.#held.get(id);
       if (held === undefined || held.isStopping) continue;
       held.isStopping = true;

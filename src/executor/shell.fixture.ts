@@ -49,6 +49,7 @@ export const launchOf = (task: Task): Launch => ({
   bundle: "b",
   projectDir: dir,
   seed: 42,
+  resources: { cpuMillis: 1000, memoryBytes: null },
   checkpoint: null,
   inputs: task.payload ?? { type: "inline", text: JSON.stringify(task.values ?? {}) },
   spec: {
@@ -79,6 +80,18 @@ export const openExecutor = (slots = 4, tmpDir = join(dir, "tmp")): Executor =>
     tmpDir,
     describeTable: describeParquet,
   });
+
+/** How many more attempts could be reserved now, up to 10. */
+export function free(executor: Executor): number {
+  const taken: Launch[] = [];
+  while (taken.length < 10) {
+    const wanted = launchOf({ command: "true" });
+    if (executor.reserve({ ...wanted, maxConcurrency: null }, null) !== null) break;
+    taken.push(wanted);
+  }
+  executor.release(taken);
+  return taken.length;
+}
 
 export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {
   const found: Outcome[] = [];

@@ -10,11 +10,11 @@ import { maxStartFailures } from "./pool.ts";
 import { bench, fixture, isAlive, launchOf, pidOf } from "./pool-bench.fixture.ts";
 
 test("a worker killed by kill -9 costs the active attempt, and interrupts the waiting ones", async (t) => {
-  const { pool, control, launch, ends, until, marks } = bench(t);
+  const { pool, control, launch, ends, until, marks, free } = bench(t);
   const pid = await pidOf(pool);
   const parent = launch("parent", "c1");
   pool.ensureLaunched([parent]);
-  await until(() => control.pending.size === 1 && pool.free() === 1);
+  await until(() => control.pending.size === 1 && free() === 1);
   const active = launch("deaf");
   pool.ensureLaunched([active]);
   await until(() => marks().length === 1);
@@ -86,11 +86,11 @@ test("an error that nobody caught ends the attempt that it belongs to, and no ot
 });
 
 test("a busy loop that is stopped takes its worker with it; others are interrupted, not charged", async (t) => {
-  const { pool, control, launch, ends, outcomes, until, marks } = bench(t, { stopGraceMs: 50 });
+  const { pool, control, launch, ends, outcomes, until, marks, free } = bench(t, { stopGraceMs: 50 });
   const pid = await pidOf(pool);
   const parent = launch("parent", "c1");
   pool.ensureLaunched([parent]);
-  await until(() => control.pending.size === 1 && pool.free() === 1);
+  await until(() => control.pending.size === 1 && free() === 1);
   const spinning = launch("spin");
   pool.ensureLaunched([spinning]);
   await until(() => marks().length === 1);
@@ -118,14 +118,14 @@ test("workers that cannot start are given up after a few tries, with their own w
 });
 
 test("no process is left after close, not even of a busy loop", async (t) => {
-  const { pool, launch, until, marks } = bench(t, { workers: 2 });
+  const { pool, launch, until, marks, free } = bench(t, { workers: 2 });
   const pid = await pidOf(pool);
   pool.ensureLaunched([launch("spin"), launch("hang")]);
   await until(() => marks().length === 2);
   await pool.close();
   assert.equal(isAlive(pid), false);
   assert.deepEqual(pool.running(), []);
-  assert.equal(pool.free(), 0);
+  assert.equal(free(), 0);
   await assert.rejects(pool.describe("b", "/"), { code: "unavailable" });
 });
 

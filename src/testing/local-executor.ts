@@ -9,8 +9,9 @@ import {
   type Outcome,
   type TaskCalls,
 } from "../core/messages.ts";
+import type { WaitReason } from "../core/resources.ts";
 import type { TaskSpec } from "../core/task.ts";
-import type { Executor, LogSink } from "../executor/executor.ts";
+import type { Executor, LogSink, Wanted } from "../executor/executor.ts";
 import { actionError } from "../sdk/errors.ts";
 import type { Tasks } from "../sdk/registry.ts";
 import { runAttempt } from "../worker/attempt.ts";
@@ -33,6 +34,8 @@ type Running = { readonly launch: Launch; readonly stopping: AbortController; is
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #running = new Map<AttemptId, Running>();
+  /** Places set aside for attempts that have not been launched yet. */
+  readonly #reserved = new Set<AttemptId>();
   #outcomes: Outcome[] = [];
   #wake: () => void = () => undefined;
   /** What attempts have asked of the engine and the blobs, and not been answered. */
@@ -55,8 +58,14 @@ export class LocalExecutor implements Executor {
     return spec.target.type === "typescript" || this.#options.stoodIn.has(spec.name);
   }
 
-  free(): number {
-    return places - this.activeCount();
+  reserve(wanted: Wanted): WaitReason | null {
+    if (this.#reserved.size + this.activeCount() >= places) return { type: "turn" };
+    this.#reserved.add(attemptId(wanted));
+    return null;
+  }
+
+  release(attempts: readonly AttemptRef[]): void {
+    for (const attempt of attempts) this.#reserved.delete(attemptId(attempt));
   }
 
   /** Attempts that do something of their own right now. */
@@ -65,6 +74,7 @@ export class LocalExecutor implements Executor {
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
+    this.release(launches);
     for (const launch of launches) if (!this.#running.has(attemptId(launch))) this.#start(launch);
   }
 
@@ -77,6 +87,7 @@ export class LocalExecutor implements Executor {
   }
 
   stop(attempts: readonly AttemptRef[], reason: string): void {
+    this.release(attempts);
     for (const attempt of attempts) {
       const id = attemptId(attempt);
       this.#running.get(id)?.stopping.abort(new DOMException(reason, "AbortError"));
