@@ -9,6 +9,8 @@ import { type Layers, type Tree, violations } from "./layers.ts";
 /** From the ground up: a row imports only from rows above it. "store": its doors; "store/": all of it. */
 const layers: Layers = {
   core: { may: [], doors: "all", packages: ["node:crypto"] },
+  machine: { may: ["core"], packages: ["node:child_process"] },
+  settings: { may: ["core", "machine"] },
   idl: { may: ["core"], packages: ["@msgpack/msgpack", "hyparquet", "hyparquet-writer"] },
   store: { may: ["core"], doors: ["store/documents.ts", "store/lineage.ts"], packages: ["node:sqlite"] },
   blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
@@ -28,11 +30,24 @@ const layers: Layers = {
   control: { may: ["core", "store", "blob", "logs"] },
   "index.ts": { may: ["core", "sdk/"] },
   "godwit.ts": {
-    may: ["core", "idl/", "store/", "blob/", "logs/", "sdk/", "worker/", "executor/", "engine/", "control/"],
+    may: [
+      "core",
+      "settings",
+      "idl/",
+      "store/",
+      "blob/",
+      "logs/",
+      "sdk/",
+      "worker/",
+      "executor/",
+      "engine/",
+      "control/",
+    ],
   },
   testing: {
     may: [
       "core",
+      "settings",
       "idl/",
       "store/",
       "blob/",
@@ -47,7 +62,7 @@ const layers: Layers = {
     packages: ["node:child_process"],
   },
   "testing.ts": { may: ["testing/"] },
-  cli: { may: ["core", "idl", "blob", "control", "sdk", "godwit.ts"], packages: ["commander"] },
+  cli: { may: ["core", "settings", "idl", "blob", "control", "sdk", "godwit.ts"], packages: ["commander"] },
 };
 
 function repository(): Tree {

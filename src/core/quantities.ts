@@ -88,7 +88,7 @@ export function gpuRequest(gpu: GpuAmount, what: string): GpuRequest | null {
 function gpuOfText(gpu: number | string): { readonly count: number; readonly model?: string } {
   const text = String(gpu).trim();
   if (/^\d+$/.test(text)) return { count: Number(text) };
-  const [, model = "", count = "1"] = /^([^:]*[A-Za-z][^:]*?)(?::(\d+))?$/.exec(text) ?? [];
+  const [, model = "", count = "1"] = /^([A-Za-z][^:]*?)(?::(\d+))?$/.exec(text) ?? [];
   return { count: Number(count), model };
 }
 

@@ -77,6 +77,12 @@ export type WaitReason =
   /** Others come first. */
   | { readonly type: "turn" };
 
+/** See `GpuRequest.model`. */
+export function fitsModel(device: string, asked: string | null): boolean {
+  const plain = (model: string): string => model.toLowerCase().replaceAll(/\s/g, "");
+  return asked === null || plain(device).includes(plain(asked));
+}
+
 /** Attempts after a first that ran out of memory get more of it (retry.ts R3). */
 export function effectiveResources(spec: TaskSpec, oomFailures: number): Resources {
   const { memoryBytes } = spec.resources;
