@@ -18,6 +18,10 @@ export type NewRun = {
   readonly inputs: Literals;
   readonly source: Run["source"];
   readonly overwriteCache: boolean;
+  /** Left out: as the task says, else 0. */
+  readonly priority?: number;
+  /** Attempts that may be active at once. Left out or null: as the operator says. */
+  readonly maxConcurrency?: number | null;
   /** Name of the run whose results may be reused. */
   readonly recovers: string | null;
 };

@@ -29,6 +29,7 @@ import {
   type CallState,
   maxCallsPerRequest,
 } from "../core/messages.ts";
+import { laneOf } from "../core/resources.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
@@ -93,11 +94,17 @@ async function tryCall(parts: Parts, calling: Calling, calls: readonly Call[]): 
     return stateOf(decided.action);
   });
   if (changes.length === 0) return answers;
-  const result = await parts.store.commit([
-    { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt },
-    ...[...documents].map(([digest, text]): Change => ({ type: "putDocument", digest, text })),
-    ...changes,
-  ]);
+  // What a trace has done counts from now on. A call is the beginning of something: its result, which
+  // is what the task sees of it, is committed later and synced (store.ts R1).
+  const isResult = calls.some((request) => request.type === "trace" && request.result !== null);
+  const result = await parts.store.commit(
+    [
+      { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt },
+      ...[...documents].map(([digest, text]): Change => ({ type: "putDocument", digest, text })),
+      ...changes,
+    ],
+    isResult ? "synced" : "written",
+  );
   return result.type === "committed" ? answers : null;
 }
 
@@ -133,7 +140,7 @@ function decideExisting(found: Action, request: Call, parent: Action): Decided {
     );
   }
   if (request.type === "trace" && request.result !== null && found.phase === "failed") {
-    const again = recordedTrace(newAction(parent, request, null, null), request.result);
+    const again = recordedTrace(newAction(parent, request, unplaced), request.result);
     const action: Action = {
       ...again,
       attempt: found.attempt + 1,
@@ -170,7 +177,7 @@ function decideNew(
   }
   if (request.type !== "trace") return inserted(made.action);
   if (request.result === null) return { type: "nothing" };
-  return inserted(recordedTrace(newAction(parent, request, null, null), request.result));
+  return inserted(recordedTrace(newAction(parent, request, unplaced), request.result));
 }
 
 const inserted = (action: Action): Decided => ({ type: "action", action, change: { type: "insertAction", action } });
@@ -211,13 +218,13 @@ function makeAction({
   nowMs,
 }: Making): { readonly action: Action; readonly timeouts: Timeouts } | null {
   if (request.type === "trace")
-    return { action: queuedAction(newAction(parent, request, null, null), noTimeouts, nowMs), timeouts: noTimeouts };
+    return { action: queuedAction(newAction(parent, request, unplaced), noTimeouts, nowMs), timeouts: noTimeouts };
   if (request.type === "condition") {
     const text = canonicalJson(request.condition);
     const digest = sha256Hex(text);
     documents.set(digest, text);
     const timeouts = { ...noTimeouts, deadlineMs: request.condition.timeoutMs };
-    return { action: queuedAction(newAction(parent, request, digest, null), timeouts, nowMs), timeouts };
+    return { action: queuedAction(newAction(parent, request, { ...unplaced, spec: digest }), timeouts, nowMs), timeouts };
   }
   const task = tasks.get(request.task);
   if (task === undefined) return null;
@@ -225,14 +232,29 @@ function makeAction({
   const spec = isOverridden ? withOverrides(task.spec, request.overrides) : task.spec;
   const digest = isOverridden ? specDigest(spec) : task.digest;
   if (isOverridden) documents.set(digest, canonicalJson(spec));
-  const key = spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes);
+  const placed: Placed = {
+    spec: digest,
+    cacheKey: spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes),
+    lane: isOverridden ? laneOf(spec) : task.lane,
+    priority: spec.priority ?? parent.priority,
+  };
   return {
-    action: queuedAction(newAction(parent, request, digest, key), spec.timeouts, nowMs),
+    action: queuedAction(newAction(parent, request, placed), spec.timeouts, nowMs),
     timeouts: spec.timeouts,
   };
 }
 
-const newAction = (parent: Action, request: Call, spec: string | null, key: string | null): NewAction => ({
+type Placed = {
+  readonly spec: string | null;
+  readonly cacheKey: string | null;
+  readonly lane: number;
+  readonly priority: number;
+};
+
+const unplaced: Placed = { spec: null, cacheKey: null, lane: 0, priority: 0 };
+
+const newAction = (parent: Action, request: Call, placed: Placed): NewAction => ({
+  ...placed,
   run: parent.run,
   name: request.name,
   parent: parent.name,
@@ -241,10 +263,8 @@ const newAction = (parent: Action, request: Call, spec: string | null, key: stri
   label: request.type === "task" ? request.task.slice(request.task.indexOf(".") + 1) : request.label,
   group: request.type === "task" ? request.group : null,
   identity: request.identity,
-  spec,
   inputs: request.type === "task" ? request.inputs : emptyPayload,
   inputsHash: request.type === "condition" ? "" : request.inputsHash,
-  cacheKey: key,
 });
 
 type Recovered = { readonly run: string; readonly outputs: Payload };

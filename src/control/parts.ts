@@ -7,6 +7,7 @@ import type { Literals, Payload } from "../core/value.ts";
 import type { Logs } from "../logs/logs.ts";
 import { Documents } from "../store/documents.ts";
 import type { Store } from "../store/store.ts";
+import { ChangeHub } from "./run-changes.ts";
 
 export type ControlOptions = {
   readonly store: Store;
@@ -20,6 +21,7 @@ export type ControlOptions = {
 
 export type Parts = ControlOptions & {
   readonly documents: Documents;
+  readonly changes: ChangeHub;
   literals(payload: Payload): Promise<Literals>;
   runById(id: number): Promise<Run>;
 };
@@ -27,6 +29,7 @@ export type Parts = ControlOptions & {
 export const partsOf = (options: ControlOptions): Parts => ({
   ...options,
   documents: new Documents(options.store),
+  changes: new ChangeHub(options.store),
   literals: (payload) => fromPayload(payload, options.blobs),
   runById: async (id) => {
     const [run] = await options.store.runsById([id]);

@@ -5,6 +5,7 @@ import { cacheKey, hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { checkRunName, didYouMean, newRunName, rootName, taskIdentity } from "../core/names.ts";
+import { laneOf } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import { interfaceHash, specDigest, type TaskSpec } from "../core/task.ts";
 import { hashLiterals } from "../core/value.ts";
@@ -27,7 +28,7 @@ export async function createRun(
   const inputsHash = hashLiterals(wanted.inputs);
   const recovers = wanted.recovers === null ? null : await getRun(parts, scope, wanted.recovers);
   for (let tries = 0; tries < 5; tries++) {
-    const run = newRun(parts, scope, wanted, recovers);
+    const run = newRun(parts, scope, { wanted, spec, recovers });
     const nowMs = parts.nowMs();
     const root = queuedAction(
       {
@@ -43,6 +44,8 @@ export async function createRun(
         inputs,
         inputsHash,
         cacheKey: spec.cache.type === "off" ? null : cacheKey(scope, spec, hashInputs(wanted.inputs)),
+        priority: run.priority,
+        lane: laneOf(spec),
       },
       spec.timeouts,
       nowMs,
@@ -85,7 +88,11 @@ async function sameRun(parts: Parts, existing: Run, spec: TaskSpec, inputsHash: 
   );
 }
 
-function newRun(parts: Parts, scope: Scope, wanted: NewRun, recovers: Run | null): Run {
+function newRun(
+  parts: Parts,
+  scope: Scope,
+  { wanted, spec, recovers }: { readonly wanted: NewRun; readonly spec: TaskSpec; readonly recovers: Run | null },
+): Run {
   return {
     // 48 random bits: what SQLite and JavaScript both keep exactly.
     id: Buffer.from(parts.randomBytes(6)).readUIntBE(0, 6),
@@ -103,6 +110,8 @@ function newRun(parts: Parts, scope: Scope, wanted: NewRun, recovers: Run | null
     abortReason: null,
     recovers: recovers === null ? null : { run: recovers.id, name: recovers.name },
     overwriteCache: wanted.overwriteCache,
+    priority: wanted.priority ?? spec.priority ?? 0,
+    maxConcurrency: wanted.maxConcurrency ?? null,
     revision: 0,
   };
 }

@@ -6,10 +6,8 @@ import type { Run } from "../core/run.ts";
 import type { RunUpdate, Scope } from "./answers.ts";
 import { stateOf } from "./calls.ts";
 import type { Parts } from "./parts.ts";
+import { pageSize, type RunChanges } from "./run-changes.ts";
 import { getRun, withCounts } from "./runs.ts";
-
-/** Rows read at once. */
-const pageSize = 1_000;
 
 /** A wake-up that is remembered until somebody waits for it. */
 class Wakeup {
@@ -36,26 +34,24 @@ export async function* watchRun(
 ): AsyncIterable<RunUpdate> {
   const { id } = await getRun(parts, scope, name);
   const wakeup = new Wakeup();
-  const stop = parts.store.onChange((runs) => {
-    if (runs === null || runs.has(id)) wakeup.set();
-  });
+  const changes = parts.changes.follow(id, 0, wakeup.set);
   signal.addEventListener("abort", wakeup.set);
   try {
-    let afterRevision = 0;
     let last: Run | null = null;
     for (;;) {
       const run = await getRun(parts, scope, name);
-      const actions = await parts.store.changedActions({ run: id, afterRevision, limit: pageSize });
+      // Its last changes may be committed and not yet told.
+      if (isTerminal(run.phase)) changes.reread();
+      const actions = await changes.next();
       if (actions.length > 0 || last?.phase !== run.phase) yield { run: await withCounts(parts, run), actions };
       last = run;
-      afterRevision = actions.at(-1)?.revision ?? afterRevision;
       if (signal.aborted) return;
-      if (actions.length === pageSize) continue;
+      if (actions.length > 0) continue;
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
       await wakeup.wait();
     }
   } finally {
-    stop();
+    changes.close();
     signal.removeEventListener("abort", wakeup.set);
   }
 }
@@ -67,21 +63,13 @@ type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup; failure
  * that of the changes, however many parents wait.
  */
 class RunFeed {
-  readonly #parts: Parts;
-  readonly #run: number;
   readonly #followers = new Map<string, Set<Follower>>();
-  #afterRevision: number;
+  readonly #changes: RunChanges;
   #isReading = false;
   #isStale = false;
-  readonly #stop: () => void;
 
   constructor(parts: Parts, run: number, afterRevision: number) {
-    this.#parts = parts;
-    this.#run = run;
-    this.#afterRevision = afterRevision;
-    this.#stop = parts.store.onChange((runs) => {
-      if (runs === null || runs.has(run)) this.#read();
-    });
+    this.#changes = parts.changes.follow(run, afterRevision, () => this.#read());
     this.#read();
   }
 
@@ -102,7 +90,7 @@ class RunFeed {
   }
 
   close(): void {
-    this.#stop();
+    this.#changes.close();
   }
 
   #read(): void {
@@ -113,19 +101,15 @@ class RunFeed {
       .catch((error: unknown) => this.#tell(error))
       .finally(() => {
         this.#isReading = false;
+        if (this.#isStale) this.#read();
       });
   }
 
   async #readAll(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
-      const page = await this.#parts.store.changedActions({
-        run: this.#run,
-        afterRevision: this.#afterRevision,
-        limit: pageSize,
-      });
-      this.#afterRevision = page.at(-1)?.revision ?? this.#afterRevision;
-      if (page.length === pageSize) this.#isStale = true;
+      const page = await this.#changes.next();
+      if (page.length > 0) this.#isStale = true;
       this.#hand(page);
     }
   }

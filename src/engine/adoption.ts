@@ -4,8 +4,10 @@ import type { Run } from "../core/run.ts";
 import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { isServedElsewhere } from "./waiters.ts";
 
+type AdoptionParts = Pick<EngineParts, "id" | "store" | "documents" | "nowMs">;
+
 /** Makes this engine the run's owner. Refused if another live engine serves it. */
-export async function adopt(parts: EngineParts, id: number): Promise<Run> {
+export async function adopt(parts: AdoptionParts, id: number): Promise<Run> {
   for (;;) {
     const run = await runOf(parts, id);
     if (run === null) throw new GodwitError("not_found", `There is no run with the id ${id}.`);
@@ -22,7 +24,7 @@ export async function adopt(parts: EngineParts, id: number): Promise<Run> {
   }
 }
 
-async function deadOwners(parts: EngineParts, previous: string | null): Promise<readonly string[]> {
+async function deadOwners(parts: AdoptionParts, previous: string | null): Promise<readonly string[]> {
   const engines = await parts.store.engines();
   const dead = engines.filter(({ isLive }) => !isLive).map(({ id }) => id);
   const isKnown = engines.some(({ id }) => id === previous);
@@ -30,19 +32,16 @@ async function deadOwners(parts: EngineParts, previous: string | null): Promise<
 }
 
 /** Gives back what is leased to these engines. */
-export async function requeueLeased(parts: EngineParts, run: number, owners: readonly string[]): Promise<void> {
+export async function requeueLeased(parts: AdoptionParts, run: number, owners: readonly string[]): Promise<void> {
   for (const owner of owners) {
     for (;;) {
       const leased = await parts.store.leased([run], owner, batchSize);
       if (leased.length === 0) break;
-      const policies = await parts.documents.policies(leased);
+      await parts.documents.specs(leased.flatMap(({ spec }) => spec ?? []));
       await Promise.all(
-        leased.map(async (action, index) => {
-          const policy = policies[index];
-          const changed =
-            policy === undefined
-              ? null
-              : await changesOf(parts, action, policy, { type: "interrupted", attempt: action.attempt });
+        leased.map(async (action) => {
+          const event = { type: "interrupted", attempt: action.attempt } as const;
+          const changed = await changesOf(parts, action, parts.documents.policy(action), event);
           if (changed !== null) await parts.store.commit(changed.changes);
         }),
       );

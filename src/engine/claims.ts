@@ -1,198 +1,214 @@
-// From queued to running: looks up the cache, reserves keys, commits, and only then launches.
+// From queued to running: looks up the cache, sets resources aside, commits, and only then launches.
 //
 // R1  A key is worked on by one action at a time: the one that has the reservation. Others wait.
 // R2  What is in the cache counts only if all its bytes are there.
-// R3  An action is launched after it was committed as running, under the attempt of that commit.
-import { hasBytes } from "../blob/payload.ts";
+// R3  An action is launched after it was committed as running, under the attempt of that commit. The
+//     commit need not be synced: attempts do not outlive the machine's power, and what an attempt
+//     reports is committed after it (store.ts R1).
+// R4  Who has been refused for `patienceMs` is next to get what it asks for: until then others may
+//     have only what it leaves. So small work fills the gaps, and does not starve what is large.
 import type { Action, CacheStatus } from "../core/action.ts";
-import type { CacheEntry, Reservation } from "../core/cache.ts";
-import { sha256Hex } from "../core/hash.ts";
-import type { Checkpoint, Launch } from "../core/messages.ts";
+import { effectiveResources, type WaitReason } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
-import type { Executor } from "../executor/executor.ts";
-import { ancestors } from "../store/lineage.ts";
+import type { Executor, Kept } from "../executor/executor.ts";
 import type { Change } from "../store/store.ts";
-import { batchSize, changesOf, type EngineParts } from "./parts.ts";
+import { type Lookup, lookUp } from "./cache-lookup.ts";
+import type { LaneQueue } from "./lane-queue.ts";
+import { launch, type Starting } from "./launches.ts";
+import { attemptOf, batchSize, changesOf, type EngineParts } from "./parts.ts";
+import type { Sharing } from "./sharing.ts";
+import { type Turn, Turns } from "./turns.ts";
+import { type Usage, weightOf } from "./usage.ts";
 
-/** How far to look past actions whose executor is full for one whose executor is not. */
-const maxWindow = 8_000;
+export const patienceMs = 5_000;
+
+export type Claiming = {
+  readonly usage: Usage;
+  readonly sharing: Sharing;
+  readonly isStartable: (run: number) => boolean;
+};
+
+export type Decision = {
+  readonly lane: LaneQueue;
+  readonly action: Action;
+  readonly spec: TaskSpec;
+  readonly run: Run;
+  readonly event: Parameters<typeof changesOf>[3];
+  readonly more: readonly Change[];
+  /** Where it was admitted; null if it needs no place. */
+  readonly executor: Executor | null;
+};
 
 /** True if it changed anything, so that it is worth looking again. */
-export async function claim(parts: EngineParts): Promise<boolean> {
-  const free = parts.executors.reduce((sum, executor) => sum + Math.max(0, executor.free()), 0);
-  if (free === 0) return false;
-  // Some more than fit: those found in the cache need no place.
-  let window = Math.min(batchSize, free * 2);
-  for (;;) {
-    const ready = await parts.store.claimable([...parts.served], parts.nowMs(), window);
-    if (ready.length === 0) return false;
-    if (await claimThese(parts, ready)) return true;
-    if (ready.length < window || window >= maxWindow) return false;
-    window = Math.min(maxWindow, window * 4);
-  }
-}
-
-async function claimThese(parts: EngineParts, ready: readonly Action[]): Promise<boolean> {
-  const specs = await parts.documents.taskSpecs(ready);
-  const runs = new Map(
-    (await parts.store.runsById([...new Set(ready.map(({ run }) => run))])).map((run) => [run.id, run]),
+export async function claim(
+  parts: EngineParts,
+  { usage, sharing, isStartable }: Claiming,
+): Promise<boolean> {
+  await parts.queue.refill(parts.nowMs());
+  const queues = [...parts.queue.runs].filter(({ run, lanes }) => lanes.size > 0 && isStartable(run.id));
+  if (queues.length === 0) return false;
+  const heads = queues.flatMap(({ lanes }) => [...lanes.values()].flatMap((lane) => lane.peek() ?? []));
+  if (!heads.every(({ spec }) => spec === null || parts.documents.known(spec) !== undefined))
+    await parts.documents.taskSpecs(heads);
+  const round = new Round(parts, await lookUp(parts, queues));
+  const decided = round.decide(new Turns(queues, usage, parts.shares));
+  const decisions = await sharing.grant(decided);
+  const settled = await Promise.all(decisions.map((decision) => settle(parts, usage, decision)));
+  await launch(
+    parts,
+    settled.flatMap((starting) => (starting === null || starting === "settled" ? [] : [starting])),
   );
-  const lookup = await lookUp(parts, ready, runs);
-  const room = new Map(parts.executors.map((executor) => [executor, executor.free()]));
-  const claimed = await Promise.all(
-    ready.map((action, index) =>
-      claimOne(parts, { action, spec: specs[index] ?? null, run: runs.get(action.run) ?? null, lookup, room }),
-    ),
-  );
-  const launchable = claimed.flatMap((result) => (result.type === "claimed" ? [result.action] : []));
-  await launch(parts, launchable, runs);
-  return claimed.some(({ type }) => type !== "skipped");
+  return decisions.length < decided.length || settled.some((result) => result !== null);
 }
 
-type Lookup = {
-  readonly entries: ReadonlyMap<string, CacheEntry>;
-  /** Key → who works on it; the claims of this batch are added as they are decided. */
-  readonly reservations: Map<string, Reservation>;
-};
+class Round {
+  readonly #parts: EngineParts;
+  readonly #lookup: Lookup;
+  readonly #decisions: Decision[] = [];
 
-async function lookUp(parts: EngineParts, actions: readonly Action[], runs: ReadonlyMap<number, Run>): Promise<Lookup> {
-  const keyed = actions.flatMap(({ cacheKey, run }) =>
-    cacheKey === null ? [] : [{ cacheKey, overwrite: runs.get(run)?.overwriteCache === true }],
-  );
-  if (keyed.length === 0) return { entries: new Map(), reservations: new Map() };
-  const found = await parts.store.cacheEntries([
-    ...new Set(keyed.flatMap(({ cacheKey, overwrite }) => (overwrite ? [] : [cacheKey]))),
-  ]);
-  const whole = await Promise.all(found.map((entry) => hasBytes(entry.outputs, parts.blobs)));
-  const reservations = await parts.store.reservations([...new Set(keyed.map(({ cacheKey }) => cacheKey))]);
-  return {
-    entries: new Map(found.filter((_, index) => whole[index]).map((entry) => [entry.key, entry])),
-    reservations: new Map(reservations.map((reservation) => [reservation.key, reservation])),
-  };
-}
-
-type Claiming = {
-  readonly action: Action;
-  readonly spec: TaskSpec | null;
-  readonly run: Run | null;
-  readonly lookup: Lookup;
-  readonly room: Map<Executor, number>;
-};
-
-type Claimed = { readonly type: "claimed"; readonly action: Action } | { readonly type: "settled" | "skipped" };
-
-/** Decides synchronously, in the order of the batch, then commits. */
-function claimOne(parts: EngineParts, claiming: Claiming): Promise<Claimed> {
-  const { action, spec, run, lookup, room } = claiming;
-  if (spec === null || run === null) return Promise.resolve({ type: "skipped" });
-  const key = action.cacheKey;
-  const entry = key === null || run.overwriteCache ? undefined : lookup.entries.get(key);
-  if (entry !== undefined) {
-    const from = `${entry.runName}/${entry.action}`;
-    return settle(parts, { action, spec }, { type: "reused", how: "cache", outputs: entry.outputs, from }, []);
+  constructor(parts: EngineParts, lookup: Lookup) {
+    this.#parts = parts;
+    this.#lookup = lookup;
   }
-  const holder = key === null ? undefined : lookup.reservations.get(key);
-  if (holder !== undefined && (holder.run !== action.run || holder.action !== action.name))
-    return settle(parts, { action, spec }, { type: "waits" }, []);
-  const executor = parts.executors.find((each) => each.accepts({ spec }));
-  const places = executor === undefined ? 0 : (room.get(executor) ?? 0);
-  if (executor === undefined || places <= 0) return Promise.resolve({ type: "skipped" });
-  room.set(executor, places - 1);
-  const reservation = key === null ? null : { key, run: action.run, action: action.name };
-  if (reservation !== null) lookup.reservations.set(reservation.key, reservation);
-  const cacheStatus: CacheStatus = key === null ? "off" : run.overwriteCache ? "overwritten" : "miss";
-  const reserve: Change[] = reservation === null || holder !== undefined ? [] : [{ type: "reserve", reservation }];
-  return settle(parts, { action, spec }, { type: "claimed", owner: parts.id, cacheStatus }, reserve);
-}
 
-async function settle(
-  parts: EngineParts,
-  { action, spec }: { readonly action: Action; readonly spec: TaskSpec },
-  event: Parameters<typeof changesOf>[3],
-  more: readonly Change[],
-): Promise<Claimed> {
-  const changed = await changesOf(parts, action, spec, event);
-  if (changed === null) return { type: "skipped" };
-  const result = await parts.store.commit([...changed.changes, ...more]);
-  // Refused: somebody else was faster, and the next look sees what they made of it.
-  if (result.type !== "committed") return { type: "settled" };
-  return event.type === "claimed" ? { type: "claimed", action: changed.next } : { type: "settled" };
-}
-
-/** R3. Also what makes committed attempts run again that an executor does not know. */
-export async function launch(
-  parts: EngineParts,
-  actions: readonly Action[],
-  runs: ReadonlyMap<number, Run>,
-): Promise<void> {
-  if (actions.length === 0) return;
-  const checkpoints = await checkpointsOf(parts, actions, runs);
-  const launches = new Map<Executor, Launch[]>();
-  const specs = await parts.documents.taskSpecs(actions);
-  for (const [index, action] of actions.entries()) {
-    const run = runs.get(action.run);
-    const spec = specs[index] ?? null;
-    const executor = spec === null ? undefined : parts.executors.find((each) => each.accepts({ spec }));
-    if (run === undefined || spec === null || executor === undefined) continue;
-    const list = launches.get(executor) ?? [];
-    list.push(launchOf(action, run, spec, checkpoints.get(`${action.run}/${action.name}`) ?? null));
-    launches.set(executor, list);
+  decide(turns: Turns): readonly Decision[] {
+    const longest = this.#longestRefused();
+    if (longest !== null && this.#isLookedUp(longest.action) && !this.#reuse(longest.lane, longest.action))
+      this.#admit(turns, longest, null);
+    const kept = longest === null || longest.lane.refusal === null ? null : this.#keptFor(longest);
+    while (this.#decisions.length < batchSize) {
+      const turn = turns.next();
+      if (turn === null) break;
+      if (!this.#isLookedUp(turn.action)) turns.block(turn.lane);
+      else if (!this.#reuse(turn.lane, turn.action)) this.#admit(turns, turn, turn.lane === longest?.lane ? null : kept);
+    }
+    return this.#decisions;
   }
-  for (const [executor, list] of launches) executor.ensureLaunched(list);
+
+  /** R4. */
+  #longestRefused(): Turn | null {
+    const { queue, nowMs } = this.#parts;
+    let found: Turn | null = null;
+    let sinceMs = nowMs() - patienceMs;
+    for (const each of queue.runs) {
+      for (const lane of each.lanes.values()) {
+        const { refusal } = lane;
+        const action = lane.peek();
+        if (refusal === null || action === null || refusal.sinceMs > sinceMs || !isWorthKeeping(refusal.reason)) continue;
+        [found, sinceMs] = [{ queue: each, lane, action }, refusal.sinceMs];
+      }
+    }
+    return found;
+  }
+
+  #keptFor({ lane, action }: Turn): Kept | null {
+    const spec = action.spec === null ? undefined : this.#parts.documents.known(action.spec);
+    if (spec === undefined || !("target" in spec) || lane.peek() !== action) return null;
+    return { resources: effectiveResources(spec, action.oomFailures), action: action.name };
+  }
+
+  #isLookedUp({ cacheKey }: Action): boolean {
+    return cacheKey === null || this.#lookup.seen.has(cacheKey);
+  }
+
+  /** Takes it from the cache, or has it wait for identical work; false if it has to be done. */
+  #reuse(lane: LaneQueue, action: Action): boolean {
+    const { cacheKey: key } = action;
+    if (key === null) return false;
+    const run = this.#parts.served.get(action.run) as Run;
+    const entry = run.overwriteCache ? undefined : this.#lookup.entries.get(key);
+    const holder = this.#lookup.reservations.get(key);
+    if (entry !== undefined) {
+      const from = `${entry.runName}/${entry.action}`;
+      this.#settle(lane, action, { type: "reused", how: "cache", outputs: entry.outputs, from });
+      return true;
+    }
+    if (holder === undefined || (holder.run === action.run && holder.action === action.name)) return false;
+    this.#settle(lane, action, { type: "waits" });
+    return true;
+  }
+
+  #admit(turns: Turns, { queue, lane, action }: Turn, kept: Kept | null): void {
+    const { executors, documents, capacity, nowMs } = this.#parts;
+    const spec = action.spec === null ? undefined : documents.known(action.spec);
+    const executor =
+      spec !== undefined && "target" in spec ? executors.find((each) => each.accepts({ spec })) : undefined;
+    if (spec === undefined || !("target" in spec) || executor === undefined) {
+      turns.block(lane);
+      return;
+    }
+    const resources = effectiveResources(spec, action.oomFailures);
+    const wanted = { run: action.run, action: action.name, attempt: action.attempt + 1 };
+    const { project, maxConcurrency } = queue.run;
+    const reason = executor.reserve({ ...wanted, project, spec, resources, maxConcurrency }, kept);
+    if (reason !== null) {
+      lane.refusal = { sinceMs: lane.refusal?.sinceMs ?? nowMs(), reason };
+      turns.block(lane);
+      this.#reuseBehind(lane);
+      return;
+    }
+    lane.refusal = null;
+    turns.took(project, weightOf(resources, capacity.machine));
+    this.#claim(lane, action, executor);
+  }
+
+  /** What is refused to the first keeps none of the others from the cache. */
+  #reuseBehind(lane: LaneQueue): void {
+    if (this.#lookup.entries.size === 0 && this.#lookup.reservations.size === 0) return;
+    for (const action of [...lane.entries()].slice(0, this.#lookup.depth)) this.#reuse(lane, action);
+  }
+
+  #claim(lane: LaneQueue, action: Action, executor: Executor): void {
+    const key = action.cacheKey;
+    const run = this.#parts.served.get(action.run) as Run;
+    const reservation = key === null ? null : { key, run: action.run, action: action.name };
+    const isHeld = key !== null && this.#lookup.reservations.has(key);
+    if (reservation !== null) this.#lookup.reservations.set(reservation.key, reservation);
+    const cacheStatus: CacheStatus = key === null ? "off" : run.overwriteCache ? "overwritten" : "miss";
+    const more: Change[] = reservation === null || isHeld ? [] : [{ type: "reserve", reservation }];
+    this.#settle(lane, action, { type: "claimed", owner: this.#parts.id, cacheStatus }, more, executor);
+  }
+
+  #settle(
+    lane: LaneQueue,
+    action: Action,
+    event: Decision["event"],
+    more: readonly Change[] = [],
+    executor: Executor | null = null,
+  ): void {
+    lane.remove(action.name);
+    const spec = this.#parts.documents.known(action.spec as string) as TaskSpec;
+    const run = this.#parts.served.get(action.run) as Run;
+    this.#decisions.push({ lane, action, spec, run, event, more, executor });
+  }
 }
 
-const launchOf = (action: Action, run: Run, spec: TaskSpec, checkpoint: Checkpoint | null): Launch => ({
-  run: run.id,
-  runName: run.name,
-  project: run.project,
-  domain: run.domain,
-  action: action.name,
-  attempt: action.attempt,
-  depth: action.depth,
-  bundle: run.bundle,
-  projectDir: run.source.projectDir,
-  spec,
-  inputs: action.inputs,
-  seed: seedOf(action.name),
-  checkpoint,
-});
+/** Limits end with what is limited; what the machine does not have never comes. */
+const isWorthKeeping = (reason: WaitReason): boolean => reason.type === "resource" && reason.asked <= reason.total;
 
-/** From the name alone, which is the same in every attempt and for the same call in another run. */
-export const seedOf = (name: string): number => Number.parseInt(sha256Hex(name).slice(0, 8), 16);
-
-/** The last checkpoint of each; if it has made none, that of the run that its run recovers. */
-async function checkpointsOf(
-  parts: EngineParts,
-  actions: readonly Action[],
-  runs: ReadonlyMap<number, Run>,
-): Promise<ReadonlyMap<string, Checkpoint>> {
-  const found = new Map<string, Checkpoint>();
-  const retried = actions.filter(({ attempt }) => attempt > 1);
-  const own = retried.length === 0 ? [] : await parts.store.attachments(retried, "checkpoint");
-  for (const { run, name, text } of own) found.set(`${run}/${name}`, JSON.parse(text) as Checkpoint);
-  for (const run of runs.values()) {
-    const without = actions.filter((action) => action.run === run.id && !found.has(`${run.id}/${action.name}`));
-    const old = run.recovers === null ? new Map<string, Checkpoint>() : await recoveredCheckpoints(parts, run, without);
-    for (const [name, checkpoint] of old) found.set(`${run.id}/${name}`, checkpoint);
+/** What to launch; "settled" if it needed no place or somebody else was faster; null if nothing happened. */
+async function settle(parts: EngineParts, usage: Usage, decision: Decision): Promise<Starting | "settled" | null> {
+  const { action, spec, run, event, more, executor } = decision;
+  const changed = await changesOf(parts, action, { ...spec, memoryBytes: spec.resources.memoryBytes }, event);
+  const result =
+    changed === null
+      ? null
+      : await parts.store.commit([...changed.changes, ...more], event.type === "claimed" ? "written" : "synced");
+  if (result?.type !== "committed") {
+    executor?.release([{ ...attemptOf(action), attempt: action.attempt + 1 }]);
+    // Refused: the row has moved on, and the next look sees what others made of it.
+    await noteAnew(parts, decision);
+    return result === null ? null : "settled";
   }
-  return found;
+  for (const row of result.actions) parts.live.note(row);
+  const [row] = result.actions;
+  if (event.type !== "claimed" || row === undefined || executor === null) return "settled";
+  usage.start(row, run.project, weightOf(effectiveResources(spec, row.oomFailures), parts.capacity.machine));
+  return { action: row, run, spec, executor };
 }
 
-async function recoveredCheckpoints(
-  parts: EngineParts,
-  run: Run,
-  actions: readonly Action[],
-): Promise<ReadonlyMap<string, Checkpoint>> {
-  const found = new Map<string, Checkpoint>();
-  let missing = actions.map(({ name }) => name);
-  if (missing.length === 0) return found;
-  for await (const ancestor of ancestors(parts.store, run)) {
-    const keys = missing.map((name) => ({ run: ancestor.run, name }));
-    for (const { name, text } of await parts.store.attachments(keys, "checkpoint"))
-      found.set(name, JSON.parse(text) as Checkpoint);
-    missing = missing.filter((name) => !found.has(name));
-    if (missing.length === 0) break;
-  }
-  return found;
+async function noteAnew(parts: EngineParts, { action }: Decision): Promise<void> {
+  const [row] = await parts.store.actions([action]);
+  if (row !== undefined) parts.queue.note(row, parts.nowMs());
 }

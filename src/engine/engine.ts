@@ -6,21 +6,31 @@
 //     lost between processes for as long as `idleLookMs`.
 // R3  What runs but is not committed as running, in that attempt, is stopped.
 // R4  In a run that has ended nothing is started, however long it takes to end what is queued there.
+// R5  Its cost is that of what changes: it hears of rows when they are committed, and reads them only
+//     where others may have changed them.
 import type { BlobStore } from "../blob/blob.ts";
-import { isTerminal } from "../core/action.ts";
+import { type Action, isTerminal } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
 import { GodwitError } from "../core/error.ts";
-import type { Outcome } from "../core/messages.ts";
+import type { Shares } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
+import type { Capacity } from "../executor/capacity.ts";
 import type { Executor } from "../executor/executor.ts";
 import { Documents } from "../store/documents.ts";
-import type { Store } from "../store/store.ts";
+import type { Committed, Store } from "../store/store.ts";
 import { adopt, requeueLeased } from "./adoption.ts";
+import { Announcements } from "./announcements.ts";
 import { claim } from "./claims.ts";
-import { settleOutcomes, takeOutcomes } from "./outcomes.ts";
-import { type EngineParts, stopAttempts } from "./parts.ts";
+import { LiveRows } from "./live-rows.ts";
+import { Moments } from "./moments.ts";
+import { takeOutcomes } from "./outcomes.ts";
+import { attemptOf, type EngineParts, runOf, stopAttempts } from "./parts.ts";
+import { ReadyQueue } from "./ready-queue.ts";
+import { Settling } from "./settling.ts";
+import { Sharing } from "./sharing.ts";
 import { sweep } from "./sweeps.ts";
 import { fireTimers } from "./timers.ts";
+import { Usage } from "./usage.ts";
 import { checkWaiters } from "./waiters.ts";
 
 export type EngineOptions = {
@@ -28,6 +38,10 @@ export type EngineOptions = {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly executors: readonly Executor[];
+  /** What the executors share. */
+  readonly capacity: Capacity;
+  /** Default: every project has the same. */
+  readonly shares?: Shares;
   readonly clock: Clock;
 };
 
@@ -43,42 +57,49 @@ type Serving = {
 export class Engine {
   readonly #parts: EngineParts;
   readonly #clock: Clock;
+  readonly #runs = new Map<number, Run>();
   readonly #serving = new Map<number, Serving>();
   readonly #adopting = new Set<number>();
-  /** Served runs that may have ended since they were last looked at. */
-  readonly #touched = new Set<number>();
+  readonly #moments = new Moments();
+  readonly #usage = new Usage();
+  readonly #sharing: Sharing;
+  readonly #settling: Settling;
+  readonly #announcements: Announcements;
+  /** Served runs whose root has ended. */
+  readonly #ended = new Set<number>();
+  /** Served runs in which something has ended, with perhaps others that hang on it. */
+  readonly #sweepable = new Set<number>();
+  /** Served runs in which something waits for identical work. */
+  readonly #waiting = new Set<number>();
   readonly #stopListening: () => void;
   #isLooping = false;
   #isStale = false;
-  /** Rows may have been changed by others than this loop: compare what runs with what is committed. */
+  /** Rows may have been changed by other processes: compare what is known with what is committed. */
   #isDoubtful = false;
   #isClosed = false;
   #loop: Promise<void> = Promise.resolve();
   #cancelTimer: () => void = () => undefined;
-  #again: readonly Outcome[] = [];
 
-  constructor(options: EngineOptions) {
-    const { id, store, blobs, executors, clock } = options;
+  constructor({ id, store, blobs, executors, capacity, shares = {}, clock }: EngineOptions) {
     this.#clock = clock;
-    const serving = this.#serving;
     this.#parts = {
       id,
       store,
       blobs,
       executors,
+      capacity,
+      shares,
       documents: new Documents(store),
       nowMs: () => clock.nowMs(),
-      get served() {
-        return new Set(serving.keys());
-      },
+      served: this.#runs,
+      queue: new ReadyQueue(store),
+      live: new LiveRows(id),
     };
+    this.#sharing = new Sharing(this.#parts);
+    this.#announcements = new Announcements(this.#parts);
+    this.#settling = new Settling(this.#parts, { onSettled: () => this.wake(), onError: (error) => this.#fail(error) });
     for (const executor of executors) executor.start(() => this.wake());
-    this.#stopListening = store.onChange((runs) => {
-      const touched = [...(runs ?? serving.keys())].filter((run) => serving.has(run));
-      for (const run of touched) this.#touched.add(run);
-      if (runs === null) this.reconcile();
-      else if (touched.length > 0) this.wake();
-    });
+    this.#stopListening = store.onChange((committed) => this.#hear(committed));
   }
 
   /** Takes the run over and moves it forward; resolves when it has ended and nothing of it is left to do. */
@@ -92,16 +113,23 @@ export class Engine {
     } finally {
       this.#adopting.delete(id);
     }
+    const run = await runOf(this.#parts, id);
+    if (run === null) throw new GodwitError("not_found", `There is no run with the id ${id}.`);
     const serving = Promise.withResolvers<Run>();
     this.#serving.set(id, serving);
-    this.#touched.add(id);
-    this.reconcile();
+    this.#runs.set(id, run);
+    this.#parts.queue.open(run);
+    if (isTerminal(run.phase)) this.#ended.add(id);
+    this.#sweepable.add(id);
+    this.#waiting.add(id);
+    this.#moments.add(id, this.#clock.nowMs());
+    this.wake();
     return serving.promise;
   }
 
   /** Whether it sleeps: nothing will happen until something from outside does. */
   get isIdle(): boolean {
-    return !this.#isLooping && !this.#isStale;
+    return !this.#isLooping && !this.#isStale && this.#settling.isEmpty;
   }
 
   /** Look again, soon. */
@@ -127,7 +155,8 @@ export class Engine {
     // The loop may have been about to sleep: a timer left behind would keep the process alive.
     this.#cancelTimer();
     await Promise.all(this.#parts.executors.map((executor) => executor.close()));
-    await settleOutcomes(this.#parts, takeOutcomes(this.#parts));
+    this.#settling.add(takeOutcomes(this.#parts));
+    await this.#settling.drained();
     for (const [id, { reject }] of this.#serving) {
       await requeueLeased(this.#parts, id, [this.#parts.id]);
       reject(new GodwitError("canceled", "Godwit was closed before the run had ended; it can be resumed."));
@@ -135,6 +164,40 @@ export class Engine {
     this.#serving.clear();
     // Nothing is leased to it any more, so nobody will ask whether it lives.
     await this.#parts.store.forget([this.#parts.id]);
+  }
+
+  #hear(committed: Committed | null): void {
+    if (committed === null) {
+      if (this.#serving.size > 0) this.reconcile();
+      return;
+    }
+    const aborted: Action[] = [];
+    let isOurs = false;
+    for (const action of committed.actions) {
+      if (!this.#runs.has(action.run)) continue;
+      isOurs = true;
+      this.#note(action);
+      if (action.phase === "aborted" && action.attempt > 0) aborted.push(action);
+    }
+    if (aborted.length > 0) stopAttempts(this.#parts, aborted.map(attemptOf), "the action has been aborted");
+    if (isOurs || [...committed.runs.keys()].some((run) => this.#runs.has(run))) this.wake();
+  }
+
+  #note(action: Action): void {
+    const { live, queue } = this.#parts;
+    const nowMs = this.#clock.nowMs();
+    if (!live.note(action)) return;
+    queue.note(action, nowMs);
+    this.#moments.note(action, nowMs);
+    if (action.parent !== null) this.#usage.calls({ run: action.run, name: action.parent });
+    if (action.phase === "waiting_for_resources") this.#waiting.add(action.run);
+    if (!isTerminal(action.phase)) return;
+    this.#usage.end(action);
+    if (action.type === "task" && action.attempt > 0) this.#sweepable.add(action.run);
+    if (action.parent === null) {
+      this.#ended.add(action.run);
+      this.#sweepable.add(action.run);
+    }
   }
 
   async #run(): Promise<void> {
@@ -155,34 +218,38 @@ export class Engine {
 
   /** One round. True if anything changed. */
   async #step(): Promise<boolean> {
-    if (this.#isDoubtful) {
+    const isDoubtful = this.#isDoubtful;
+    if (isDoubtful) {
       this.#isDoubtful = false;
-      await this.#stopStale();
+      await this.#compare();
     }
-    const outcomes = [...this.#again, ...takeOutcomes(this.#parts)];
-    const settled = await settleOutcomes(this.#parts, outcomes);
-    this.#again = settled.again;
-    const fired = await fireTimers(this.#parts);
-    const swept = await sweep(this.#parts);
-    const claimed = await claim({ ...this.#parts, served: await this.#startable(swept) });
-    const ended = await this.#endServing();
-    return settled.progress || fired || swept.size > 0 || claimed || ended;
+    const outcomes = this.#settling.isFull ? [] : takeOutcomes(this.#parts);
+    for (const { run, action } of outcomes) this.#usage.end({ run, name: action });
+    this.#settling.add(outcomes);
+    await this.#sharing.refresh(isDoubtful);
+    const fired = await this.#lookAtMoments();
+    const swept = await this.#sweep();
+    const claimed = await claim(this.#parts, {
+      usage: this.#usage,
+      sharing: this.#sharing,
+      isStartable: (run) => !this.#ended.has(run),
+    });
+    const ended = await this.#endServing(swept);
+    return outcomes.length > 0 || fired || swept.size > 0 || claimed || ended;
   }
 
-  /** R4. Of the runs that are swept, those that have not ended go on with what is not below the action that has. */
-  async #startable(swept: ReadonlySet<number>): Promise<ReadonlySet<number>> {
-    const { served, store } = this.#parts;
-    if (swept.size === 0) return served;
-    const ended = (await store.runsById([...swept])).filter(({ phase }) => isTerminal(phase));
-    const endedIds = new Set(ended.map(({ id }) => id));
-    return new Set([...served].filter((id) => !endedIds.has(id)));
-  }
-
-  /** R3. */
-  async #stopStale(): Promise<void> {
-    const running = this.#parts.executors.flatMap((executor) => executor.running());
+  /** R3. After commits of other processes. */
+  async #compare(): Promise<void> {
+    const { store, executors, queue } = this.#parts;
+    for (const run of await store.runsById([...this.#runs.keys()])) {
+      if (!isTerminal(run.phase)) continue;
+      this.#ended.add(run.id);
+      this.#sweepable.add(run.id);
+    }
+    for (const run of this.#waiting) queue.doubt(run);
+    const running = executors.flatMap((executor) => executor.running());
     if (running.length === 0) return;
-    const rows = await this.#parts.store.actions(running.map(({ run, action }) => ({ run, name: action })));
+    const rows = await store.actions(running.map(({ run, action }) => ({ run, name: action })));
     const current = new Set(
       rows.filter(({ phase }) => phase === "running").map(({ run, name, attempt }) => `${run}/${name}/${attempt}`),
     );
@@ -190,35 +257,74 @@ export class Engine {
     stopAttempts(this.#parts, stale, "the action has ended");
   }
 
-  async #endServing(): Promise<boolean> {
-    const touched = [...this.#touched].filter((id) => this.#serving.has(id));
-    this.#touched.clear();
-    if (touched.length === 0) return false;
-    let hasEnded = false;
-    for (const run of await this.#parts.store.runsById(touched)) {
-      if (!isTerminal(run.phase) || (await this.#parts.store.sweeps([run.id], 1)).length > 0) continue;
+  async #lookAtMoments(): Promise<boolean> {
+    const nowMs = this.#clock.nowMs();
+    const come = this.#moments.take(nowMs).filter((run) => this.#runs.has(run));
+    if (come.length === 0) return false;
+    const fired = await fireTimers(this.#parts, come);
+    for (const run of come) {
+      this.#parts.queue.doubt(run);
+      const nextMs = fired ? nowMs : await this.#parts.store.nextMomentMs([run], nowMs);
+      if (nextMs !== null) this.#moments.add(run, nextMs);
+    }
+    return fired;
+  }
+
+  async #sweep(): Promise<ReadonlySet<number>> {
+    const runs = [...this.#sweepable].filter((run) => this.#runs.has(run));
+    this.#sweepable.clear();
+    const swept = await sweep(this.#parts, runs);
+    for (const run of swept) this.#sweepable.add(run);
+    return swept;
+  }
+
+  async #endServing(swept: ReadonlySet<number>): Promise<boolean> {
+    const over = [...this.#ended].filter((run) => !swept.has(run) && !this.#sweepable.has(run));
+    if (over.length === 0) return false;
+    for (const run of await this.#parts.store.runsById(over)) {
+      if (!isTerminal(run.phase) || (await this.#parts.store.sweeps([run.id], 1)).length > 0) {
+        this.#sweepable.add(run.id);
+        continue;
+      }
+      this.#forget(run.id);
       this.#serving.get(run.id)?.resolve(run);
       this.#serving.delete(run.id);
-      hasEnded = true;
     }
-    return hasEnded;
+    return true;
+  }
+
+  #forget(run: number): void {
+    this.#runs.delete(run);
+    this.#ended.delete(run);
+    this.#waiting.delete(run);
+    this.#moments.remove(run);
+    this.#usage.forget(run);
+    this.#parts.queue.close(run);
+    this.#parts.live.forget(run);
   }
 
   /** R2. */
   async #sleep(): Promise<void> {
+    const toldMs = await this.#announcements.tell();
     if (this.#serving.size === 0) return;
     const nowMs = this.#clock.nowMs();
-    const isWaiting = await checkWaiters(this.#parts);
-    const momentMs = await this.#parts.store.nextMomentMs([...this.#serving.keys()], nowMs);
-    const lookMs = isWaiting ? nowMs + idleLookMs : Number.POSITIVE_INFINITY;
-    const atMs = Math.min(momentMs ?? Number.POSITIVE_INFINITY, lookMs);
-    if (atMs !== Number.POSITIVE_INFINITY)
-      this.#cancelTimer = this.#clock.at(Math.max(atMs, nowMs + 1), () => this.wake());
+    const waiting = await checkWaiters(this.#parts, this.#waiting);
+    for (const run of [...this.#waiting]) if (!waiting.has(run)) this.#waiting.delete(run);
+    const mustLook = waiting.size > 0 || this.#sharing.isShared;
+    const moments = [this.#moments.nextMs, mustLook ? nowMs + idleLookMs : null, toldMs].filter((at) => at !== null);
+    if (moments.length > 0)
+      this.#cancelTimer = this.#clock.at(Math.max(Math.min(...moments), nowMs + 1), () => this.#look());
+  }
+
+  #look(): void {
+    if (this.#sharing.isShared) this.#isDoubtful = true;
+    this.wake();
   }
 
   /** The database or the disk failed: nobody's run can go on, and each caller is told why. */
   #fail(error: unknown): void {
     for (const { reject } of this.#serving.values()) reject(error);
     this.#serving.clear();
+    for (const run of [...this.#runs.keys()]) this.#forget(run);
   }
 }

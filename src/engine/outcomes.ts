@@ -5,44 +5,59 @@ import type { Action, ActionEvent, Policy } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Change } from "../store/store.ts";
-import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
-export type Settled = {
-  readonly progress: boolean /** To be tried again: the row moved in between. */;
-  readonly again: readonly Outcome[];
-};
+/** Everything that executors have to say, in batches. */
+export function takeOutcomes(parts: EngineParts): readonly Outcome[] {
+  return parts.executors.flatMap((executor) => executor.takeOutcomes(batchSize));
+}
 
-export async function settleOutcomes(parts: EngineParts, outcomes: readonly Outcome[]): Promise<Settled> {
-  if (outcomes.length === 0) return { progress: false, again: [] };
-  const actions = new Map(
-    (await parts.store.actions(outcomes.map(({ run, action }) => ({ run, name: action })))).map((action) => [
-      `${action.run}/${action.name}`,
-      action,
-    ]),
+/** Resolves when all of them are committed, or known to change nothing. */
+export async function settleOutcomes(parts: EngineParts, outcomes: readonly Outcome[]): Promise<void> {
+  if (outcomes.length === 0) return;
+  const rows = outcomes.map(({ run, action }) => parts.live.get(run, action));
+  let again = await settleThese(parts, outcomes, rows);
+  while (again.length > 0) {
+    const read = await parts.store.actions(again.map(({ run, action }) => ({ run, name: action })));
+    const known = new Map(read.map((action) => [`${action.run}/${action.name}`, action]));
+    again = await settleThese(
+      parts,
+      again,
+      again.map(({ run, action }) => known.get(`${run}/${action}`) ?? null),
+    );
+  }
+}
+
+/** Those that have to be decided on newer rows: there was none (undefined), or it was too old. */
+async function settleThese(
+  parts: EngineParts,
+  outcomes: readonly Outcome[],
+  rows: readonly (Action | null | undefined)[],
+): Promise<readonly Outcome[]> {
+  await parts.documents.specs(rows.flatMap((row) => (row?.spec == null ? [] : [row.spec])));
+  const isSettled = await Promise.all(
+    outcomes.map((outcome, index) => {
+      const row = rows[index];
+      if (row === undefined) return false;
+      return row === null || settleOne(parts, row, parts.documents.policy(row), outcome);
+    }),
   );
-  const known = outcomes.flatMap((outcome) => {
-    const action = actions.get(`${outcome.run}/${outcome.action}`);
-    return action === undefined ? [] : [{ action, outcome }];
-  });
-  const policies = await parts.documents.policies(known.map(({ action }) => action));
-  const settled = await Promise.all(
-    known.map(async ({ action, outcome }, index) =>
-      (await settleOne(parts, action, policies[index] as Policy, outcome)) ? [] : [outcome],
-    ),
-  );
-  return { progress: true, again: settled.flat() };
+  return outcomes.filter((_, index) => isSettled[index] === false);
 }
 
 /** False if it has to be decided again on newer rows. */
 async function settleOne(parts: EngineParts, action: Action, policy: Policy, outcome: Outcome): Promise<boolean> {
-  const changed = await changesOf(parts, action, policy, eventOf(outcome));
+  const decided = changesOf(parts, action, policy, eventOf(outcome));
+  const changed = decided instanceof Promise ? await decided : decided;
   if (changed === null) return true;
-  const entry = changed.next.phase === "succeeded" ? await entryOf(parts, changed.next) : null;
+  const entry =
+    changed.next.phase === "succeeded" && action.cacheKey !== null ? await entryOf(parts, changed.next) : null;
   const changes: readonly Change[] =
     entry === null ? changed.changes : [...changed.changes, { type: "putCacheEntry", entry }];
   const result = await parts.store.commit(changes);
   if (result.type !== "committed") return false;
+  for (const row of result.actions) parts.live.note(row);
   if (action.cacheKey !== null) await wakeWaiters(parts, [action.cacheKey]);
   return true;
 }
@@ -60,8 +75,9 @@ function eventOf({ attempt, result }: Outcome): ActionEvent {
 
 async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry | null> {
   if (action.cacheKey === null || action.outputs === null || action.spec === null) return null;
-  const [run, spec] = await Promise.all([runOf(parts, action.run), parts.documents.taskSpec(action)]);
-  if (run === null || spec === null) return null;
+  const run = parts.served.get(action.run);
+  const spec = await parts.documents.taskSpec(action);
+  if (run === undefined || spec === null) return null;
   return {
     key: action.cacheKey,
     project: run.project,
@@ -75,9 +91,4 @@ async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry |
     outputs: action.outputs,
     createdAtMs: parts.nowMs(),
   };
-}
-
-/** Everything that executors have to say, in batches. */
-export function takeOutcomes(parts: EngineParts): readonly Outcome[] {
-  return parts.executors.flatMap((executor) => executor.takeOutcomes(batchSize));
 }

@@ -1,13 +1,19 @@
-// What the engine's steps work with. Each step reads committed rows, decides through core, commits,
-// and acts only on what it committed; each may be repeated, and the loop in engine.ts repeats them.
+// What the engine's steps work with. Each step decides through core on committed rows, commits, and acts
+// only on what it committed; each may be repeated, and the loop in engine.ts repeats them. A row that was
+// kept in memory is as good as one that was read: if it is too old, the commit is refused, and the step
+// reads it and decides again.
 import type { BlobStore } from "../blob/blob.ts";
 import type { Policy } from "../core/action.ts";
 import { type Action, type ActionEvent, type AttemptRecord, attemptRecord, isTerminal, step } from "../core/action.ts";
 import type { AttemptRef } from "../core/messages.ts";
+import type { Shares } from "../core/resources.ts";
 import { afterRoot, type Run } from "../core/run.ts";
+import type { Capacity } from "../executor/capacity.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Documents } from "../store/documents.ts";
 import type { Change, Store } from "../store/store.ts";
+import type { LiveRows } from "./live-rows.ts";
+import type { ReadyQueue } from "./ready-queue.ts";
 
 export type EngineParts = {
   readonly id: string;
@@ -15,13 +21,17 @@ export type EngineParts = {
   readonly blobs: BlobStore;
   readonly documents: Documents;
   readonly executors: readonly Executor[];
+  readonly capacity: Capacity;
+  readonly shares: Shares;
   readonly nowMs: () => number;
-  /** Ids of the runs that this engine moves forward. */
-  readonly served: ReadonlySet<number>;
+  /** The runs that this engine moves forward, by id, as they were when it took them over. */
+  readonly served: ReadonlyMap<number, Run>;
+  readonly queue: ReadyQueue;
+  readonly live: LiveRows;
 };
 
 /** Rows that one step takes at once. */
-export const batchSize = 500;
+export const batchSize = 1_000;
 
 export const attemptOf = (action: Action): AttemptRef => ({
   run: action.run,
@@ -29,13 +39,15 @@ export const attemptOf = (action: Action): AttemptRef => ({
   attempt: action.attempt,
 });
 
+export type Changed = { readonly next: Action; readonly changes: readonly Change[] };
+
 /** What one event does to one action: its new state and all that has to be committed with it. Null: nothing. */
-export async function changesOf(
-  parts: EngineParts,
+export function changesOf(
+  parts: Pick<EngineParts, "store" | "nowMs">,
   action: Action,
   policy: Policy,
   event: ActionEvent,
-): Promise<{ readonly next: Action; readonly changes: readonly Change[] } | null> {
+): Changed | null | Promise<Changed> {
   const nowMs = parts.nowMs();
   const next = step(action, policy, event, nowMs);
   if (next === action) return null;
@@ -43,11 +55,18 @@ export async function changesOf(
   const record: AttemptRecord | null = attemptRecord(action, next, nowMs);
   if (record !== null) changes.push({ type: "insertAttempt", attempt: record });
   if (isTerminal(next.phase)) changes.push(...endingChanges(next));
-  if (next.parent === null && next.phase !== action.phase) {
-    const run = await runOf(parts, next.run);
-    if (run !== null) changes.push({ type: "updateRun", run: afterRoot(run, next) });
-  }
-  return { next, changes };
+  if (next.parent !== null || next.phase === action.phase) return { next, changes };
+  return withRun(parts, next, changes);
+}
+
+async function withRun(
+  parts: Pick<EngineParts, "store">,
+  root: Action,
+  changes: readonly Change[],
+): Promise<Changed> {
+  const run = await runOf(parts, root.run);
+  if (run === null) return { next: root, changes };
+  return { next: root, changes: [...changes, { type: "updateRun", run: afterRoot(run, root) }] };
 }
 
 /** What an end lets go of: the reservation of its key, and children that nobody waits for any more. */
@@ -61,13 +80,17 @@ function endingChanges(action: Action): readonly Change[] {
   return changes;
 }
 
-export async function runOf(parts: EngineParts, id: number): Promise<Run | null> {
+export async function runOf(parts: Pick<EngineParts, "store">, id: number): Promise<Run | null> {
   const [run] = await parts.store.runsById([id]);
   return run ?? null;
 }
 
 /** Stops attempts wherever they run; executors ignore what they do not have. */
-export function stopAttempts(parts: EngineParts, attempts: readonly AttemptRef[], reason: string): void {
+export function stopAttempts(
+  parts: Pick<EngineParts, "executors">,
+  attempts: readonly AttemptRef[],
+  reason: string,
+): void {
   if (attempts.length === 0) return;
   for (const executor of parts.executors) executor.stop(attempts, reason);
 }

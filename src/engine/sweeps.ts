@@ -7,9 +7,10 @@ import { wakeWaiters } from "./waiters.ts";
 /** Actions that are ended at once, however many parents they have. */
 const maxSwept = 2_000;
 
-/** The runs in which there may be more to end. */
-export async function sweep(parts: EngineParts): Promise<ReadonlySet<number>> {
-  const sweeps = await parts.store.sweeps([...parts.served], batchSize);
+/** Of these runs, those in which there may be more to end. */
+export async function sweep(parts: EngineParts, runs: readonly number[]): Promise<ReadonlySet<number>> {
+  const sweeps = runs.length === 0 ? [] : await parts.store.sweeps(runs, batchSize);
+  if (sweeps.length === 0) return new Set();
   const limit = Math.min(batchSize, Math.ceil(maxSwept / sweeps.length));
   await Promise.all(sweeps.map((each) => sweepOne(parts, each, limit)));
   return new Set(sweeps.map(({ run }) => run));
@@ -21,12 +22,11 @@ async function sweepOne(parts: EngineParts, parent: ActionKey, limit: number): P
     await parts.store.commit([{ type: "deleteSweep", sweep: parent }]);
     return;
   }
-  const policies = await parts.documents.policies(children);
+  await parts.documents.specs(children.flatMap(({ spec }) => spec ?? []));
   const reason = `Aborted because ${parent.name}, which called it, has ended.`;
   const aborted = await Promise.all(
-    children.map(async (child, index) => {
-      const policy = policies[index];
-      const changed = policy === undefined ? null : await changesOf(parts, child, policy, { type: "aborted", reason });
+    children.map(async (child) => {
+      const changed = await changesOf(parts, child, parts.documents.policy(child), { type: "aborted", reason });
       return changed !== null && (await parts.store.commit(changed.changes)).type === "committed" ? [child] : [];
     }),
   );

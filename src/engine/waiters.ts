@@ -14,27 +14,27 @@ export async function wakeWaiters(parts: EngineParts, keys: readonly string[]): 
 }
 
 async function wake(parts: EngineParts, action: Action): Promise<boolean> {
-  const [policy] = await parts.documents.policies([action]);
-  const changed = policy === undefined ? null : await changesOf(parts, action, policy, { type: "woken" });
+  await parts.documents.specs(action.spec === null ? [] : [action.spec]);
+  const changed = await changesOf(parts, action, parts.documents.policy(action), { type: "woken" });
   return changed !== null && (await parts.store.commit(changed.changes)).type === "committed";
 }
 
 /**
- * Looks after the waiting actions of the served runs: frees keys whose holder has ended, or is in a run
- * that no live engine serves, and wakes those that wait for a free key. True if some still wait.
+ * Looks after the waiting actions of these runs: frees keys whose holder has ended, or is in a run that
+ * no live engine serves, and wakes those that wait for a free key. The runs in which some still wait.
  */
-export async function checkWaiters(parts: EngineParts): Promise<boolean> {
-  let isWaiting = false;
-  for (const run of parts.served) {
+export async function checkWaiters(parts: EngineParts, runs: Iterable<number>): Promise<ReadonlySet<number>> {
+  const waitingRuns = new Set<number>();
+  for (const run of runs) {
     if (((await parts.store.counts(run)).waiting_for_resources ?? 0) === 0) continue;
-    isWaiting = true;
+    waitingRuns.add(run);
     const waiting = await parts.store.listActions({ run, phases: ["waiting_for_resources"] }, batchSize);
     const keys = [...new Set(waiting.flatMap(({ cacheKey }) => (cacheKey === null ? [] : [cacheKey])))];
     const held = await heldKeys(parts, keys);
     const free = keys.filter((key) => !held.has(key));
     if (free.length > 0) await wakeWaiters(parts, free);
   }
-  return isWaiting;
+  return waitingRuns;
 }
 
 async function heldKeys(parts: EngineParts, keys: readonly string[]): Promise<ReadonlySet<string>> {

@@ -3,12 +3,15 @@ import type { Action, Policy } from "../core/action.ts";
 import { noTimeouts } from "../core/action.ts";
 import { assert, GodwitError } from "../core/error.ts";
 import type { ConditionSpec } from "../core/messages.ts";
+import { laneOf } from "../core/resources.ts";
 import { defaultRetries } from "../core/retry.ts";
 import { type Manifest, specDigest, type TaskSpec } from "../core/task.ts";
 import type { Store } from "./store.ts";
 
 /** Specs of a bundle by full task name, with their digests. */
-export type KnownTasks = ReadonlyMap<string, { readonly spec: TaskSpec; readonly digest: string }>;
+export type KnownTasks = ReadonlyMap<string, KnownTask>;
+
+export type KnownTask = { readonly spec: TaskSpec; readonly digest: string; readonly lane: number };
 
 export type KnownManifest = { readonly manifest: Manifest; readonly tasks: KnownTasks };
 
@@ -41,18 +44,34 @@ export class Documents {
     return loaded;
   }
 
+  /** What was read before, if it is still kept. */
+  known(digest: string): TaskSpec | ConditionSpec | undefined {
+    return this.#specs.get(digest);
+  }
+
+  /** What `step` needs to know of an action whose spec was read before. */
+  policy({ spec, name }: Pick<Action, "spec" | "name">): Policy {
+    const known = spec === null ? undefined : this.#specs.get(spec);
+    assert(spec === null || known !== undefined, `the spec ${spec} of action ${name} is missing`);
+    return policyOf(known);
+  }
+
   /** Task specs and condition specs; those that are not stored are left out. */
   async specs(digests: readonly string[]): Promise<ReadonlyMap<string, TaskSpec | ConditionSpec>> {
-    const missing = [...new Set(digests)].filter((digest) => !this.#specs.has(digest));
+    const wanted = new Set(digests);
+    const missing = [...wanted].filter((digest) => !this.#specs.has(digest));
     const read = missing.length === 0 ? new Map<string, string>() : await this.#store.documents(missing);
     for (const [digest, text] of read)
       keep(this.#specs, digest, JSON.parse(text) as TaskSpec | ConditionSpec, maxSpecs);
-    return new Map(
-      digests.flatMap((digest) => {
-        const spec = this.#specs.get(digest);
-        return spec === undefined ? [] : [[digest, spec] as const];
-      }),
-    );
+    const found = new Map<string, TaskSpec | ConditionSpec>();
+    for (const digest of wanted) {
+      const spec = this.#specs.get(digest);
+      if (spec === undefined) continue;
+      found.set(digest, spec);
+      // Near the bound, what is in use must not be the next to go.
+      if (this.#specs.size > maxSpecs / 2) keep(this.#specs, digest, spec, maxSpecs);
+    }
+    return found;
   }
 
   /** Of a task; null for traces and conditions. */
@@ -84,19 +103,20 @@ export class Documents {
     if (text === undefined)
       throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
     const manifest = JSON.parse(text) as Manifest;
-    return { manifest, tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec) }])) };
+    return { manifest, tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec), lane: laneOf(spec) }])) };
   }
 }
 
 function policyOf(document: TaskSpec | ConditionSpec | undefined): Policy {
   if (document !== undefined && "retries" in document)
-    return { retries: document.retries, timeouts: document.timeouts };
+    return { retries: document.retries, timeouts: document.timeouts, memoryBytes: document.resources.memoryBytes };
   const deadlineMs = document !== undefined && "timeoutMs" in document ? document.timeoutMs : null;
   return { retries: defaultRetries, timeouts: { ...noTimeouts, deadlineMs } };
 }
 
 /** The oldest goes when there is no room. */
 function keep<K, V>(map: Map<K, V>, key: K, value: V, limit: number): void {
+  map.delete(key);
   if (map.size >= limit) map.delete(map.keys().next().value as K);
   map.set(key, value);
 }
