@@ -1,7 +1,7 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, hostname } from "node:os";
+import { availableParallelism, hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
@@ -13,6 +13,7 @@ import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { Engine } from "./engine/engine.ts";
+import { Capacity } from "./executor/capacity.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { describeParquet } from "./idl/idl.ts";
@@ -60,6 +61,14 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
+  const machine = {
+    cpuMillis: workers * 1_000,
+    memoryBytes: totalmem(),
+    diskBytes: Number.MAX_SAFE_INTEGER,
+    gpus: [],
+    tokens: {},
+  };
+  const capacity = new Capacity({ machine, limits: {} });
   const control = openControl({
     store,
     blobs,
@@ -85,7 +94,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const startEngine = async (): Promise<Engine> => {
     const id = randomBytes(8).toString("hex");
     await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
-    return new Engine({ id, store, blobs, executors: [pool, shell], clock: systemClock });
+    return new Engine({ id, store, blobs, executors: [pool, shell], capacity, clock: systemClock });
   };
   return {
     control,

@@ -224,7 +224,10 @@ function makeAction({
     const digest = sha256Hex(text);
     documents.set(digest, text);
     const timeouts = { ...noTimeouts, deadlineMs: request.condition.timeoutMs };
-    return { action: queuedAction(newAction(parent, request, { ...unplaced, spec: digest }), timeouts, nowMs), timeouts };
+    return {
+      action: queuedAction(newAction(parent, request, { ...unplaced, spec: digest }), timeouts, nowMs),
+      timeouts,
+    };
   }
   const task = tasks.get(request.task);
   if (task === undefined) return null;

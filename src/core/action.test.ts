@@ -36,6 +36,8 @@ const call = (type: Action["type"] = "task"): NewAction => ({
   inputs: emptyPayload,
   inputsHash: "h",
   cacheKey: null,
+  priority: 0,
+  lane: 0,
 });
 
 const policyOf = (part: Partial<Policy["retries"]> & Partial<Policy["timeouts"]> = {}): Policy => ({

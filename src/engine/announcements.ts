@@ -28,7 +28,7 @@ export class Announcements {
     if (atMs < this.#toldAtMs + intervalMs) return this.#toldAtMs + intervalMs;
     this.#told = text;
     this.#toldAtMs = atMs;
-    const status: EngineStatus = { atMs, machine: capacity.machine, used: capacity.used(), waits };
+    const status: EngineStatus = { atMs, machine: capacity.machine, used: capacity.held(), waits };
     await store.publish(id, JSON.stringify(status));
     return null;
   }

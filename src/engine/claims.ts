@@ -41,10 +41,7 @@ export type Decision = {
 };
 
 /** True if it changed anything, so that it is worth looking again. */
-export async function claim(
-  parts: EngineParts,
-  { usage, sharing, isStartable }: Claiming,
-): Promise<boolean> {
+export async function claim(parts: EngineParts, { usage, sharing, isStartable }: Claiming): Promise<boolean> {
   await parts.queue.refill(parts.nowMs());
   const queues = [...parts.queue.runs].filter(({ run, lanes }) => lanes.size > 0 && isStartable(run.id));
   if (queues.length === 0) return false;
@@ -81,7 +78,8 @@ class Round {
       const turn = turns.next();
       if (turn === null) break;
       if (!this.#isLookedUp(turn.action)) turns.block(turn.lane);
-      else if (!this.#reuse(turn.lane, turn.action)) this.#admit(turns, turn, turn.lane === longest?.lane ? null : kept);
+      else if (!this.#reuse(turn.lane, turn.action))
+        this.#admit(turns, turn, turn.lane === longest?.lane ? null : kept);
     }
     return this.#decisions;
   }
@@ -95,7 +93,8 @@ class Round {
       for (const lane of each.lanes.values()) {
         const { refusal } = lane;
         const action = lane.peek();
-        if (refusal === null || action === null || refusal.sinceMs > sinceMs || !isWorthKeeping(refusal.reason)) continue;
+        if (refusal === null || action === null || refusal.sinceMs > sinceMs || !isWorthKeeping(refusal.reason))
+          continue;
         [found, sinceMs] = [{ queue: each, lane, action }, refusal.sinceMs];
       }
     }

@@ -59,11 +59,7 @@ export function changesOf(
   return withRun(parts, next, changes);
 }
 
-async function withRun(
-  parts: Pick<EngineParts, "store">,
-  root: Action,
-  changes: readonly Change[],
-): Promise<Changed> {
+async function withRun(parts: Pick<EngineParts, "store">, root: Action, changes: readonly Change[]): Promise<Changed> {
   const run = await runOf(parts, root.run);
   if (run === null) return { next: root, changes };
   return { next: root, changes: [...changes, { type: "updateRun", run: afterRoot(run, root) }] };

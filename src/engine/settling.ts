@@ -13,10 +13,7 @@ export class Settling {
   readonly #batches = new Set<Promise<void>>();
   #outcomes = 0;
 
-  constructor(
-    parts: EngineParts,
-    on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void },
-  ) {
+  constructor(parts: EngineParts, on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void }) {
     this.#parts = parts;
     this.#on = on;
   }

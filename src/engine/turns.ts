@@ -70,7 +70,7 @@ export class Turns {
   }
 
   #enter(project: Project, queue: RunQueue): void {
-    const priority = (this.#best(queue)?.peek() as Action).priority;
+    const priority = this.#best(queue)?.peek()?.priority ?? 0;
     const queues = project.classes.get(priority);
     if (queues === undefined) project.classes.set(priority, [queue]);
     else queues.push(queue);

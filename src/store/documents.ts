@@ -103,7 +103,10 @@ export class Documents {
     if (text === undefined)
       throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
     const manifest = JSON.parse(text) as Manifest;
-    return { manifest, tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec), lane: laneOf(spec) }])) };
+    return {
+      manifest,
+      tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec), lane: laneOf(spec) }])),
+    };
   }
 }
 

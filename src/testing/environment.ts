@@ -14,14 +14,16 @@ import { type Action, isSuccess, isTerminal, type Phase } from "../core/action.t
 import { GodwitError } from "../core/error.ts";
 import type { LogLine } from "../core/messages.ts";
 import { rootName } from "../core/names.ts";
+import type { Duration } from "../core/quantities.ts";
+import type { Machine } from "../core/resources.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import { Engine } from "../engine/engine.ts";
+import { Capacity } from "../executor/capacity.ts";
 import { processExecutor } from "../executor/process.ts";
 import { describeParquet } from "../idl/idl.ts";
 import type { Context } from "../sdk/context.ts";
 import type { Definition } from "../sdk/definition.ts";
 import { TaskError } from "../sdk/errors.ts";
-import type { Duration } from "../core/quantities.ts";
 import { type Tasks, unbundledTasks } from "../sdk/registry.ts";
 import type { InferInput, InferOutput, Schema } from "../sdk/schema.ts";
 import type { Task } from "../sdk/task.ts";
@@ -75,6 +77,15 @@ export type TestGodwit = {
 
 export type StartOptions = { readonly name?: string; readonly recover?: string; readonly overwriteCache?: boolean };
 
+/** More than any test asks for: what is tested is the pipeline, not the machine. */
+const testMachine: Machine = {
+  cpuMillis: 1_000_000,
+  memoryBytes: 2 ** 50,
+  diskBytes: 2 ** 50,
+  gpus: Array.from({ length: 64 }, (_, index) => ({ index, model: "test", memoryBytes: null })),
+  tokens: {},
+};
+
 const scope: Scope = { project: "default", domain: "development", caller: "test" };
 
 export const testGodwit = async (options: TestGodwitOptions = {}): Promise<TestGodwit> =>
@@ -109,9 +120,10 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks, stoodIn: mocks });
   const shell = processExecutor({ blobs, logs, slots: 4, tmpDir, describeTable: describeParquet });
+  const capacity = new Capacity({ machine: testMachine, limits: {} });
   const id = `test-${randomBytes(4).toString("hex")}`;
   await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
-  engine = new Engine({ id, store, blobs, executors: [local, shell], clock });
+  engine = new Engine({ id, store, blobs, executors: [local, shell], capacity, clock });
   const isIdle = (): boolean => local.isIdle && shell.running().length === 0;
   const parts: Parts = { clock, control, store, engine, lines, isIdle, blobs };
 
