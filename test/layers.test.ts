@@ -23,6 +23,7 @@ const layers: Layers = {
   // The other half of the SDK: what its tasks talk to while they run.
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
+    doors: ["executor/capacity.ts"],
     may: ["core", "idl", "blob", "worker/protocol.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },

@@ -1,7 +1,8 @@
 // Runs and actions as `--json` shows them: plain names, times in ISO 8601, values instead of payloads.
 
 import type { RunView } from "../control/control.ts";
-import type { Action, AttemptRecord } from "../core/action.ts";
+import type { Action } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { Session } from "./session.ts";
 import { literalsJson } from "./value-text.ts";
 

@@ -1,5 +1,6 @@
 // The words in which control is asked and answers.
-import type { Action, AttemptRecord, Phase } from "../core/action.ts";
+import type { Action, Phase } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
 import type { ConditionSpec, LogLine } from "../core/messages.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";

@@ -6,7 +6,6 @@ import {
   type Action,
   type ActionError,
   type ActionEvent,
-  attemptRecord,
   errorCodes,
   isSuccess,
   isTerminal,
@@ -20,6 +19,7 @@ import {
   systemError,
   terminalPhases,
 } from "./action.ts";
+import { attemptRecord } from "./attempt-record.ts";
 import { backoffMs, defaultBackoff, defaultRetries, maxInterruptions } from "./retry.ts";
 import { emptyPayload, type Payload } from "./value.ts";
 

@@ -3,7 +3,7 @@
 // R1  What is admitted together never asks for more than there is, in any kind of resource.
 // R2  An attempt that only waits for its calls holds nothing; before it goes on, it is admitted again.
 import { sha256Hex } from "./hash.ts";
-import type { TaskSpec } from "./task.ts";
+import type { OomPolicy } from "./retry.ts";
 
 /** What a task asks for. Amounts are whole numbers: thousandths of a core, and bytes. */
 export type Resources = {
@@ -83,8 +83,19 @@ export function fitsModel(device: string, asked: string | null): boolean {
   return asked === null || plain(device).includes(plain(asked));
 }
 
+/** What of a task's spec decides where and with what it may start. */
+export type Demand = {
+  readonly name: string;
+  readonly environment: string;
+  readonly target: { readonly type: string };
+  readonly resources: Resources;
+  readonly retries: { readonly onOom?: OomPolicy };
+  readonly concurrency?: number;
+  readonly environmentConcurrency?: number;
+};
+
 /** Attempts after a first that ran out of memory get more of it (retry.ts R3). */
-export function effectiveResources(spec: TaskSpec, oomFailures: number): Resources {
+export function effectiveResources(spec: Pick<Demand, "resources" | "retries">, oomFailures: number): Resources {
   const { memoryBytes } = spec.resources;
   const { onOom } = spec.retries;
   if (oomFailures === 0 || memoryBytes === null || onOom === undefined) return spec.resources;
@@ -99,7 +110,7 @@ export const maxOomFailures = 15;
  * Actions of one run that are alike to whoever admits them: what is refused to one is refused to all.
  * 48 bits of a hash, the lowest four of which count the attempts that ran out of memory.
  */
-export function laneOf(spec: TaskSpec): number {
+export function laneOf(spec: Demand): number {
   const { resources, concurrency, environmentConcurrency, target, name, environment } = spec;
   const alike = JSON.stringify([
     name,

@@ -14,6 +14,7 @@ import type { TaskSpec } from "../core/task.ts";
 import type { Executor, Kept } from "../executor/executor.ts";
 import type { Change } from "../store/store.ts";
 import { type Lookup, lookUp } from "./cache-lookup.ts";
+import type { Decision } from "./decision.ts";
 import type { LaneQueue } from "./lane-queue.ts";
 import { launch, type Starting } from "./launches.ts";
 import { attemptOf, batchSize, changesOf, type EngineParts } from "./parts.ts";
@@ -27,17 +28,6 @@ export type Claiming = {
   readonly usage: Usage;
   readonly sharing: Sharing;
   readonly isStartable: (run: number) => boolean;
-};
-
-export type Decision = {
-  readonly lane: LaneQueue;
-  readonly action: Action;
-  readonly spec: TaskSpec;
-  readonly run: Run;
-  readonly event: Parameters<typeof changesOf>[3];
-  readonly more: readonly Change[];
-  /** Where it was admitted; null if it needs no place. */
-  readonly executor: Executor | null;
 };
 
 /** True if it changed anything, so that it is worth looking again. */

@@ -4,7 +4,8 @@
 // reads it and decides again.
 import type { BlobStore } from "../blob/blob.ts";
 import type { Policy } from "../core/action.ts";
-import { type Action, type ActionEvent, type AttemptRecord, attemptRecord, isTerminal, step } from "../core/action.ts";
+import { type Action, type ActionEvent, isTerminal, step } from "../core/action.ts";
+import { type AttemptRecord, attemptRecord } from "../core/attempt-record.ts";
 import type { AttemptRef } from "../core/messages.ts";
 import type { Shares } from "../core/resources.ts";
 import { afterRoot, type Run } from "../core/run.ts";

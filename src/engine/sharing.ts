@@ -2,7 +2,7 @@
 // is declared in the store before an attempt is launched with it, and again when it is less.
 import { effectiveResources, type Resources } from "../core/resources.ts";
 import type { Amounts } from "../store/store.ts";
-import type { Decision } from "./claims.ts";
+import type { Decision } from "./decision.ts";
 import { attemptOf, type EngineParts } from "./parts.ts";
 
 export class Sharing {

@@ -1,7 +1,7 @@
 // What stands beside actions: attempts, attachments, documents, cache entries, reservations.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AttemptRecord } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { child, committed, type OpenStore, sampleEntry, sampleRun, startRun } from "./sample-rows.suite.ts";
 import type { Attachment } from "./store.ts";

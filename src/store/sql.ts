@@ -1,14 +1,8 @@
 // How values of core look in a column, and back. The same on every database.
 //
 // R1  A number given to a phase, type or status here is in people's databases: never reuse or change it.
-import {
-  type Action,
-  type ActionType,
-  type AttemptRecord,
-  type CacheStatus,
-  isTerminal,
-  type Phase,
-} from "../core/action.ts";
+import { type Action, type ActionType, type CacheStatus, isTerminal, type Phase } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { Attachment } from "./store.ts";
 
 /** What a column holds. */

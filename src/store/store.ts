@@ -19,7 +19,8 @@
 // R6  Reads answer with what is committed, and those that people and tasks are told from (all but
 //     `actions`, `claimable`, `due`, `leased`, `waiting`) only when that is durable.
 // R7  An engine that is registered is live until it closes or its process ends, however it ends.
-import type { Action, ActionKey, ActionType, AttemptRecord, Phase } from "../core/action.ts";
+import type { Action, ActionKey, ActionType, Phase } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, Reservation } from "../core/cache.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
 import type { Payload } from "../core/value.ts";

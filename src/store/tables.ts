@@ -1,6 +1,7 @@
 // Rows of the tables, as values of core: which columns a statement names, in which order, and how a
 // row is read from and written to them.
-import type { Action, AttemptRecord } from "../core/action.ts";
+import type { Action } from "../core/action.ts";
+import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, Reservation } from "../core/cache.ts";
 import type { Run } from "../core/run.ts";
 import {
