@@ -1,7 +1,7 @@
 // From queued to running: looks up the cache, reserves keys, commits, and only then launches.
 //
 // R1  A key is worked on by one action at a time: the one that has the reservation. Others wait.
-// R2  What is in the cache counts only if all its bytes are there.
+// R2  What is in the cache counts only if all its bytes are there and undamaged.
 // R3  An action is launched after it was committed as running, under the attempt of that commit.
 import { hasBytes } from "../blob/payload.ts";
 import type { Action, CacheStatus } from "../core/action.ts";

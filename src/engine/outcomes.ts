@@ -1,9 +1,10 @@
 // From running to an end: takes what executors report, decides, commits. A report that is late, or
 // about another attempt, changes nothing (core/action.ts R2).
-import { fromPayload } from "../blob/payload.ts";
+import { fromPayload, isLost } from "../blob/payload.ts";
 import type { Action, ActionEvent, Policy } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
+import type { Literals } from "../core/value.ts";
 import type { Change } from "../store/store.ts";
 import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
@@ -62,6 +63,8 @@ async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry |
   if (action.cacheKey === null || action.outputs === null || action.spec === null) return null;
   const [run, spec] = await Promise.all([runOf(parts, action.run), parts.documents.taskSpec(action)]);
   if (run === null || spec === null) return null;
+  const inputs = await inputsOf(parts, action);
+  if (inputs === null) return null;
   return {
     key: action.cacheKey,
     project: run.project,
@@ -71,10 +74,20 @@ async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry |
     runName: run.name,
     action: action.name,
     spec: action.spec,
-    inputHashes: hashInputs(await fromPayload(action.inputs, parts.blobs)),
+    inputHashes: hashInputs(inputs),
     outputs: action.outputs,
     createdAtMs: parts.nowMs(),
   };
+}
+
+/** Null if their bytes were lost while it ran: it has succeeded all the same, only unknown to the cache. */
+async function inputsOf(parts: EngineParts, action: Action): Promise<Literals | null> {
+  try {
+    return await fromPayload(action.inputs, parts.blobs);
+  } catch (error) {
+    if (isLost(error)) return null;
+    throw error;
+  }
 }
 
 /** Everything that executors have to say, in batches. */
