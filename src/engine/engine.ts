@@ -129,7 +129,7 @@ export class Engine {
     await Promise.all(this.#parts.executors.map((executor) => executor.close()));
     await settleOutcomes(this.#parts, takeOutcomes(this.#parts));
     for (const [id, { reject }] of this.#serving) {
-      await requeueLeased(this.#parts, id, [this.#parts.id]);
+      await requeueLeased(this.#parts, id, this.#parts.id);
       reject(new GodwitError("canceled", "Godwit was closed before the run had ended; it can be resumed."));
     }
     this.#serving.clear();
