@@ -4,17 +4,24 @@ import { blobsOf, directoriesOf, inlineLimit, type Literals, type Payload } from
 import type { BlobStore } from "./blob.ts";
 import { readManifest } from "./directory.ts";
 
-export async function toPayload(literals: Literals, blobs: BlobStore): Promise<Payload> {
+/** Waits only to store what is long: most calls are short, and there are many of them. */
+export function toPayload(literals: Literals, blobs: BlobStore): Payload | Promise<Payload> {
   const text = JSON.stringify(literals);
-  if (text.length <= inlineLimit) return { type: "inline", text };
+  return text.length <= inlineLimit ? { type: "inline", text } : stored(text, blobs);
+}
+
+async function stored(text: string, blobs: BlobStore): Promise<Payload> {
   const { digest } = await blobs.put(new TextEncoder().encode(text));
   return { type: "blob", digest };
 }
 
-export async function fromPayload(payload: Payload, blobs: BlobStore): Promise<Literals> {
-  if (payload.type === "inline") return JSON.parse(payload.text) as Literals;
-  return JSON.parse(new TextDecoder().decode(await blobs.read(payload.digest))) as Literals;
+/** Waits only to read what is long. */
+export function fromPayload(payload: Payload, blobs: BlobStore): Literals | Promise<Literals> {
+  return payload.type === "inline" ? (JSON.parse(payload.text) as Literals) : read(payload.digest, blobs);
 }
+
+const read = async (digest: string, blobs: BlobStore): Promise<Literals> =>
+  JSON.parse(new TextDecoder().decode(await blobs.read(digest))) as Literals;
 
 /** Whether all that the stored literals need is there and undamaged: their text, the files they name, the files of directories. */
 export async function hasBytes(payload: Payload, blobs: BlobStore): Promise<boolean> {

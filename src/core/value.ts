@@ -125,7 +125,19 @@ export function parseBlobUri(uri: string): { readonly digest: string; readonly n
 }
 
 /** R2 as a hash, hex. */
-export const hashLiteral = (literal: Literal): string => sha256Hex(canonicalJson(byContent(literal)));
+export const hashLiteral = (literal: Literal): string => sha256Hex(canonicalLiteral(literal));
+
+/** Of the short ones, which are most, without a detour: they are hashed at every call. */
+function canonicalLiteral(literal: Literal): string {
+  switch (literal.type) {
+    case "integer":
+    case "string":
+    case "boolean":
+      return `{"type":"${literal.type}","value":${JSON.stringify(literal.value)}}`;
+    default:
+      return canonicalJson(byContent(literal));
+  }
+}
 
 /** The hash of named literals. The order of names does not matter; `ignored` names are left out. */
 export function hashLiterals(literals: Literals, ignored: readonly string[] = []): string {
