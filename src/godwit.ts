@@ -14,6 +14,7 @@ import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { Engine } from "./engine/engine.ts";
 import { Capacity } from "./executor/capacity.ts";
+import type { Executor } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { describeParquet } from "./idl/idl.ts";
@@ -28,6 +29,11 @@ export type GodwitConfig = {
   readonly workers?: number;
   /** What workers print that belongs to no attempt, and what is wrong with them. Default: to stderr. */
   readonly onText?: (text: string) => void;
+  /** For tests, which put something between the parts: what ends the process at a chosen commit or launch. */
+  readonly wrap?: {
+    readonly store?: (store: Store) => Store;
+    readonly executor?: (executor: Executor) => Executor;
+  };
 };
 
 /** One Godwit in this process. Several, in several processes, may share one data directory. */
@@ -55,9 +61,10 @@ export type Godwit = {
 };
 
 export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
-  const { dataDir, workers = availableParallelism() } = config;
+  const { dataDir, workers = availableParallelism(), wrap = {} } = config;
   await makeDataDir(dataDir);
-  const store = await openSqliteStore({ path: join(dataDir, "godwit.db") });
+  const database = await openSqliteStore({ path: join(dataDir, "godwit.db") });
+  const store = wrap.store?.(database) ?? database;
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
@@ -94,7 +101,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const startEngine = async (): Promise<Engine> => {
     const id = randomBytes(8).toString("hex");
     await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
-    return new Engine({ id, store, blobs, executors: [pool, shell], capacity, clock: systemClock });
+    const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
+    return new Engine({ id, store, blobs, executors, capacity, clock: systemClock });
   };
   return {
     control,

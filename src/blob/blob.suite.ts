@@ -45,6 +45,7 @@ export function blobSuite(name: string, open: () => Promise<BlobStore>): void {
       assert.deepEqual(readFileSync(await blobs.path(expected.digest)), content);
       assert.equal(await blobs.sizeBytes(expected.digest), content.length);
       assert.equal(await blobs.verify(expected.digest), true);
+      assert.deepEqual(await blobs.sound([expected.digest, absent]), new Set([expected.digest]));
     }
   });
 
@@ -67,6 +68,7 @@ export function blobSuite(name: string, open: () => Promise<BlobStore>): void {
     assert.equal(await blobs.sizeBytes(absent), null);
     assert.equal(await blobs.verify(absent), null);
     assert.deepEqual(await blobs.present([absent]), new Set());
+    assert.deepEqual(await blobs.sound([absent]), new Set());
   });
 
   test(`${name}: a source that fails leaves nothing behind`, async () => {

@@ -20,6 +20,8 @@ export interface BlobStore {
   path(digest: string): Promise<string>;
   /** Which of these are stored, by name alone. */
   present(digests: readonly string[]): Promise<ReadonlySet<string>>;
+  /** R2 for whole blobs: which of these are stored with the right bytes. Costs little for what this process has checked. */
+  sound(digests: readonly string[]): Promise<ReadonlySet<string>>;
   /** Null if absent. */
   sizeBytes(digest: string): Promise<number | null>;
   delete(digests: readonly string[]): Promise<void>;

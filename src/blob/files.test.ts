@@ -44,6 +44,7 @@ test("damaged bytes are data_loss however they are read, and putting the blob ag
     await assert.rejects(Array.fromAsync(blobs.stream(digest)), fails("data_loss", /damaged/));
     await assert.rejects(blobs.path(digest), fails("data_loss", /damaged/));
     assert.equal(await blobs.verify(digest), false);
+    assert.deepEqual([await blobs.sound([digest]), await blobs.present([digest])], [new Set(), new Set([digest])]);
     await blobs.put(Buffer.from("content"));
     assert.equal(Buffer.from(await blobs.read(digest)).toString(), "content");
   }

@@ -110,10 +110,18 @@ class FileBlobs implements BlobStore {
     return this.#path(digest);
   }
 
-  async present(digests: readonly string[]): Promise<ReadonlySet<string>> {
+  present(digests: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#those(digests, async (digest) => (await this.sizeBytes(digest)) !== null);
+  }
+
+  sound(digests: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#those(digests, (digest) => this.#isGood(digest));
+  }
+
+  async #those(digests: readonly string[], holds: (digest: string) => Promise<boolean>): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     const ask = async (digest: string): Promise<void> => {
-      if ((await this.sizeBytes(digest)) !== null) found.add(digest);
+      if (await holds(digest)) found.add(digest);
     };
     await Promise.all(digests.map((digest) => this.#gate.through(() => ask(digest))));
     return found;

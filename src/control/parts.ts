@@ -30,7 +30,7 @@ export const partsOf = (options: ControlOptions): Parts => ({
   ...options,
   documents: new Documents(options.store),
   changes: new ChangeHub(options.store),
-  literals: (payload) => fromPayload(payload, options.blobs),
+  literals: async (payload) => fromPayload(payload, options.blobs),
   runById: async (id) => {
     const [run] = await options.store.runsById([id]);
     if (run === undefined) throw new GodwitError("not_found", `There is no run with the id ${id}.`);

@@ -1,5 +1,5 @@
 // Hashes and the canonical text they are taken of.
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export const sha256Hex = (data: string | Uint8Array): string => hash("sha256", data, "hex");
 
@@ -11,19 +11,23 @@ export const shortHash = (hex: string): string => hex.slice(0, 8);
  * length. Without it, ("ab", "c") and ("a", "bc") would have one hash.
  */
 export function hashParts(...parts: readonly string[]): string {
-  const sum = createHash("sha256");
-  for (const part of parts) sum.update(`${part.length}:`).update(part);
-  return sum.digest("hex");
+  let text = "";
+  for (const part of parts) text += `${part.length}:${part}`;
+  return sha256Hex(text);
 }
 
 /** JSON with sorted keys and no spaces, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const item of value) text += text === "" ? canonicalJson(item) : `,${canonicalJson(item)}`;
+    return `[${text}]`;
+  }
   const record = value as Record<string, unknown>;
-  const entries = Object.keys(record)
-    .filter((key) => record[key] !== undefined)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key])}`);
-  return `{${entries.join(",")}}`;
+  for (const key of Object.keys(record).sort()) {
+    const member = record[key];
+    if (member !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(member)}`;
+  }
+  return `{${text}}`;
 }

@@ -54,6 +54,8 @@ export type BinaryLiteral = {
   readonly value: string;
   /** Digests of the files and tables inside a struct, which cannot be seen without unpacking it. */
   readonly blobs?: readonly string[];
+  /** Those of `blobs` that are manifests of directories. */
+  readonly directories?: readonly string[];
   /** With `blobs`: hash of the struct in which each of them is its digest alone, so that R2 holds inside structs. */
   readonly contentHash?: string;
 };
@@ -123,7 +125,19 @@ export function parseBlobUri(uri: string): { readonly digest: string; readonly n
 }
 
 /** R2 as a hash, hex. */
-export const hashLiteral = (literal: Literal): string => sha256Hex(canonicalJson(byContent(literal)));
+export const hashLiteral = (literal: Literal): string => sha256Hex(canonicalLiteral(literal));
+
+/** Of the short ones, which are most, without a detour: they are hashed at every call. */
+function canonicalLiteral(literal: Literal): string {
+  switch (literal.type) {
+    case "integer":
+    case "string":
+    case "boolean":
+      return `{"type":"${literal.type}","value":${JSON.stringify(literal.value)}}`;
+    default:
+      return canonicalJson(byContent(literal));
+  }
+}
 
 /** The hash of named literals. The order of names does not matter; `ignored` names are left out. */
 export function hashLiterals(literals: Literals, ignored: readonly string[] = []): string {
@@ -150,29 +164,54 @@ function byContent(literal: Literal): unknown {
     case "union":
       return { type: literal.type, tag: literal.tag, value: byContent(literal.value) };
     case "binary":
-      return literal.contentHash === undefined ? literal : { type: literal.type, contentHash: literal.contentHash };
+      return binaryContent(literal);
     default:
       return literal;
   }
 }
 
-/** Every blob that the literals name, so that a cached or recovered result can be checked for its bytes. */
+function binaryContent({ directories: _, ...literal }: BinaryLiteral): unknown {
+  return literal.contentHash === undefined ? literal : { type: literal.type, contentHash: literal.contentHash };
+}
+
+/**
+ * Every blob that the literals name, so that a cached or recovered result can be checked for its bytes.
+ * A directory is named by its manifest (`directoriesOf`); its files are named there.
+ */
 export function blobsOf(literals: Literals): readonly string[] {
   const found: string[] = [];
+  for (const leaf of leavesOf(literals)) {
+    if (leaf.type === "binary") found.push(...(leaf.blobs ?? []));
+    else found.push(leaf.hash);
+  }
+  return found;
+}
+
+/** Of `blobsOf`, the manifests of directories. */
+export function directoriesOf(literals: Literals): readonly string[] {
+  const found: string[] = [];
+  for (const leaf of leavesOf(literals)) {
+    if (leaf.type === "binary") found.push(...(leaf.directories ?? []));
+    else if (leaf.type === "blob" && leaf.dimensionality === "multipart") found.push(leaf.hash);
+  }
+  return found;
+}
+
+/** Those that may name blobs. */
+function leavesOf(literals: Literals): readonly (BlobLiteral | TableLiteral | BinaryLiteral)[] {
+  const found: (BlobLiteral | TableLiteral | BinaryLiteral)[] = [];
   const visit = (literal: Literal): void => {
     switch (literal.type) {
       case "blob":
       case "structuredDataset":
-        found.push(literal.hash);
+      case "binary":
+        found.push(literal);
         return;
       case "collection":
         for (const element of literal.elements) visit(element);
         return;
       case "map":
         for (const entry of Object.values(literal.entries)) visit(entry);
-        return;
-      case "binary":
-        found.push(...(literal.blobs ?? []));
         return;
       case "union":
         visit(literal.value);

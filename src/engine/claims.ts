@@ -1,7 +1,7 @@
 // From queued to running: looks up the cache, sets resources aside, commits, and only then launches.
 //
 // R1  A key is worked on by one action at a time: the one that has the reservation. Others wait.
-// R2  What is in the cache counts only if all its bytes are there.
+// R2  What is in the cache counts only if all its bytes are there and undamaged.
 // R3  An action is launched after it was committed as running, under the attempt of that commit. The
 //     commit need not be synced: attempts do not outlive the machine's power, and what an attempt
 //     reports is committed after it (store.ts R1).

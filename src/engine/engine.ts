@@ -158,7 +158,7 @@ export class Engine {
     this.#settling.add(takeOutcomes(this.#parts));
     await this.#settling.drained();
     for (const [id, { reject }] of this.#serving) {
-      await requeueLeased(this.#parts, id, [this.#parts.id]);
+      await requeueLeased(this.#parts, id, this.#parts.id);
       reject(new GodwitError("canceled", "Godwit was closed before the run had ended; it can be resumed."));
     }
     this.#serving.clear();

@@ -1,9 +1,10 @@
 // From running to an end: takes what executors report, decides, commits. A report that is late, or
 // about another attempt, changes nothing (core/action.ts R2).
-import { fromPayload } from "../blob/payload.ts";
+import { fromPayload, isLost } from "../blob/payload.ts";
 import type { Action, ActionEvent, Policy } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
+import type { Literals } from "../core/value.ts";
 import type { Change } from "../store/store.ts";
 import { batchSize, changesOf, type EngineParts } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
@@ -78,6 +79,8 @@ async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry |
   const run = parts.served.get(action.run);
   const spec = await parts.documents.taskSpec(action);
   if (run === undefined || spec === null) return null;
+  const inputs = await inputsOf(parts, action);
+  if (inputs === null) return null;
   return {
     key: action.cacheKey,
     project: run.project,
@@ -87,8 +90,18 @@ async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry |
     runName: run.name,
     action: action.name,
     spec: action.spec,
-    inputHashes: hashInputs(await fromPayload(action.inputs, parts.blobs)),
+    inputHashes: hashInputs(inputs),
     outputs: action.outputs,
     createdAtMs: parts.nowMs(),
   };
+}
+
+/** Null if their bytes were lost while it ran: it has succeeded all the same, only unknown to the cache. */
+async function inputsOf(parts: EngineParts, action: Action): Promise<Literals | null> {
+  try {
+    return await fromPayload(action.inputs, parts.blobs);
+  } catch (error) {
+    if (isLost(error)) return null;
+    throw error;
+  }
 }

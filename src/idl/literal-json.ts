@@ -95,20 +95,22 @@ function textFromJson(simple: "string" | "datetime" | "duration" | "binary", jso
 }
 
 function structLiteral(schema: JsonSchema | null, json: unknown, where: string): BinaryLiteral {
-  const blobs = blobDigests(json);
+  const { blobs, directories } = blobDigests(json);
   const value = Buffer.from(pack(packedFromJson(schema, json, where))).toString("base64");
   return blobs.length === 0
     ? { type: "binary", tag: "msgpack", value }
-    : { type: "binary", tag: "msgpack", value, blobs };
+    : { type: "binary", tag: "msgpack", value, blobs, ...(directories.length === 0 ? {} : { directories }) };
 }
 
 /** Files in JSON are objects with a `godwit://` address; that is how they are found without their type. */
-function blobDigests(json: unknown, found: string[] = []): readonly string[] {
+function blobDigests(json: unknown, found = { blobs: [] as string[], directories: [] as string[] }): typeof found {
   if (Array.isArray(json)) for (const item of json) blobDigests(item, found);
   else if (isJsonRecord(json)) {
     const reference = typeof json.uri === "string" ? parseBlobUri(json.uri) : null;
-    if (reference !== null && json.hash === reference.digest) found.push(reference.digest);
-    else for (const value of Object.values(json)) blobDigests(value, found);
+    if (reference !== null && json.hash === reference.digest) {
+      found.blobs.push(reference.digest);
+      if (json.dimensionality === "multipart") found.directories.push(reference.digest);
+    } else for (const value of Object.values(json)) blobDigests(value, found);
   }
   return found;
 }

@@ -49,7 +49,8 @@ export async function bundleFile(
 /** Resolves with the bundle's digest. */
 export async function storeBundle(bundle: CodeBundle, blobs: BlobStore): Promise<string> {
   const manifest = directoryOf(bundle.files);
-  const present = await blobs.present([bundle.digest, ...manifest.files.map(({ digest }) => digest)]);
+  // What is damaged is put again, which heals it.
+  const present = await blobs.sound([bundle.digest, ...manifest.files.map(({ digest }) => digest)]);
   for (const [index, { bytes }] of bundle.files.entries()) {
     if (!present.has(manifest.files[index]?.digest ?? "")) await blobs.put(bytes);
   }

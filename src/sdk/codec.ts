@@ -189,6 +189,7 @@ const newWriting = (blobs: BlobStore, failures: ReadonlyMap<Handle, unknown>): W
   pending: new Set(),
   failures,
   digests: new Set(),
+  directories: new Set(),
   isByContent: false,
   depth: 0,
 });

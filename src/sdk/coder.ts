@@ -198,10 +198,11 @@ function unionCoder(members: readonly Shape[]): Coder {
 export function structCoder(packer: Packer): Coder {
   return {
     encode: (value, writing) => {
-      const outer = writing.digests;
+      const { digests, directories } = writing;
       writing.digests = new Set();
+      writing.directories = new Set();
       const binary = structLiteral(packer, value, writing);
-      writing.digests = outer;
+      Object.assign(writing, { digests, directories });
       return binary;
     },
     decode: (literal, reading) => {
@@ -217,7 +218,13 @@ function structLiteral(packer: Packer, value: unknown, writing: Writing): Binary
   const binary = { type: "binary", tag: "msgpack", value: base64(bytes) } as const;
   if (writing.digests.size === 0) return binary;
   const blobs = [...writing.digests].sort();
-  return { ...binary, blobs, contentHash: contentHash(packer, value, writing) };
+  const directories = [...writing.directories].sort();
+  return {
+    ...binary,
+    blobs,
+    ...(directories.length === 0 ? {} : { directories }),
+    contentHash: contentHash(packer, value, writing),
+  };
 }
 
 function contentHash(packer: Packer, value: unknown, writing: Writing): string {

@@ -4,7 +4,7 @@ import { fromPayload } from "../blob/payload.ts";
 import { isSuccess } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson, hashParts } from "../core/hash.ts";
-import type { ConditionSpec } from "../core/messages.ts";
+import type { Call, CallState, ConditionSpec } from "../core/messages.ts";
 import { checkName } from "../core/names.ts";
 import { type Duration, durationMs } from "../core/quantities.ts";
 import { type Literal, soleOutput } from "../core/value.ts";
@@ -44,7 +44,10 @@ export async function condition<T extends keyof Values>(options: ConditionOption
   const { session } = attempt;
   const identity = hashParts("condition", canonicalJson({ name: spec.name, type: spec.valueType }));
   const name = session.nextName({ type: "condition", identity, inputsHash: "" });
-  const state = await session.call({ type: "condition", name, label: spec.name, identity, condition: spec });
+  const state = await new Promise<CallState>((ended, failed) => {
+    const call: Call = { type: "condition", name, label: spec.name, identity, condition: spec };
+    session.call(call, { label: spec.name, owner: null, ended, failed });
+  });
   if (state.phase !== null && isSuccess(state.phase) && state.outputs !== null) {
     return signalled((await fromPayload(state.outputs, session.blobs))[soleOutput]) as Values[T];
   }

@@ -1,10 +1,10 @@
 // One task over many inputs.
 import { GodwitError } from "../core/error.ts";
-import { current } from "./current.ts";
-import type { Definition } from "./definition.ts";
+import { type Current, current } from "./current.ts";
+import { type CallSettings, callDurably } from "./durable-call.ts";
 import { actionError, TaskError } from "./errors.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
-import { callDurably, overridesOn, type Task } from "./task.ts";
+import { overridesOn, type Task } from "./task.ts";
 
 export type MapOptions = {
   /** Calls in flight at once. Default: all; the engine runs as many as there are places. */
@@ -41,78 +41,149 @@ export async function map(
   options: MapOptions = {},
 ): Promise<unknown[]> {
   checkOptions(options);
-  const results: unknown[] = [];
-  const failures: TaskError[] = [];
-  const given = await allOf(inputs);
-  const tolerated =
-    options.returnErrors === true
-      ? given.length
-      : Math.floor(given.length * (1 - (options.minSuccessRatio ?? 1)) + 1e-9);
-  const caller = new MapCaller(task);
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < given.length && failures.length <= tolerated) {
-      const index = next++;
-      try {
-        results[index] = await caller.call(given[index]);
-      } catch (error) {
-        const failure = failureOf(task, error);
-        failures.push(failure);
-        results[index] = options.returnErrors === true ? failure : undefined;
-        if (failures.length > tolerated) throw failure;
-      }
-    }
-  };
+  const { minSuccessRatio = 1, returnErrors = false } = options;
+  // How many may fail is a part of all: then their number has to be known before.
+  const given = returnErrors || minSuccessRatio === 1 ? inputs : await allOf(inputs);
+  const tolerated = Array.isArray(given) ? Math.floor(given.length * (1 - minSuccessRatio) + 1e-9) : 0;
+  const mapping = new Mapping(task, options, returnErrors ? Number.POSITIVE_INFINITY : tolerated);
   try {
-    await Promise.all(Array.from({ length: Math.min(options.concurrency ?? given.length, given.length) }, work));
+    await mapping.run(given);
   } catch (error) {
-    await caller.abandon(`${task.fullName}: too many calls of a map failed.`);
+    await mapping.abandon(`${task.fullName}: too many calls of a map failed.`);
+    // It was made where a call ended; who asked for the map is here.
+    if (mapping.isOwn(error)) Error.captureStackTrace(error);
     throw error;
   }
-  return results;
+  return mapping.results;
 }
 
-/** The failure of a call; anything else, such as an input of the wrong type, is the caller's mistake and goes on up. */
-function failureOf(task: Task, error: unknown): TaskError {
-  if (error instanceof TaskError) return error;
-  if (current() !== null || error instanceof GodwitError) throw error;
-  return new TaskError({ task: task.fullName, action: "a0", attempt: 1 }, actionError(error));
-}
-
-/** Calls of one map share a group, and can be given up together. */
-class MapCaller {
-  readonly #definition: Definition;
+/** Calls of one map: so many at once, from whatever gives the inputs. What has ended leaves its result and nothing else. */
+class Mapping {
+  readonly results: unknown[] = [];
   readonly #task: Task;
-  readonly #group: string;
-  readonly #before: ReadonlySet<string>;
+  readonly #attempt: Current | null = current();
+  readonly #settings: CallSettings;
+  readonly #concurrency: number;
+  readonly #returnsErrors: boolean;
+  readonly #tolerated: number;
+  readonly #done = Promise.withResolvers<void>();
+  #place: PromiseWithResolvers<void> | null = null;
+  #active = 0;
+  #failures = 0;
+  #isRead = false;
+  #isOver = false;
+  #ownError: object | null = null;
 
-  constructor(task: Task) {
+  constructor(task: Task, { concurrency, returnErrors }: MapOptions, tolerated: number) {
     this.#task = task;
-    this.#definition = task.definition;
-    this.#group = this.#definition.spec().shortName;
-    this.#before = new Set(pendingNames());
+    this.#concurrency = concurrency ?? Number.POSITIVE_INFINITY;
+    this.#returnsErrors = returnErrors === true;
+    this.#tolerated = tolerated;
+    const group = task.definition.spec().shortName;
+    this.#settings = { overrides: overridesOn(task), name: null, group, owner: this };
   }
 
-  call(input: unknown): Promise<unknown> {
-    const attempt = current();
-    if (attempt === null) return this.#task(input as never);
-    return callDurably(this.#definition, attempt, input, {
-      overrides: overridesOn(this.#task),
-      name: null,
-      group: this.#group,
-    });
+  run(inputs: Inputs<Schema | undefined>): Promise<void> {
+    this.#read(inputs).then(
+      () => {
+        this.#isRead = true;
+        this.#endIfDone();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+    return this.#done.promise;
+  }
+
+  /** Whether it came of a call, and not of what gives the inputs. */
+  isOwn(error: unknown): error is object {
+    return error === this.#ownError;
   }
 
   async abandon(reason: string): Promise<void> {
-    const ours = (current()?.session.pending() ?? []).filter(
-      (call) => call.type === "task" && call.group === this.#group && !this.#before.has(call.name),
+    const session = this.#attempt?.session;
+    const names = session?.pendingOf(this) ?? [];
+    if (names.length > 0) await session?.abandon(names, reason);
+  }
+
+  async #read(inputs: Inputs<Schema | undefined>): Promise<void> {
+    const isAsync = Symbol.asyncIterator in inputs;
+    if (isAsync) {
+      for await (const input of inputs) if (!this.#start(input) && !(await this.#room())) return;
+    } else {
+      for (const input of inputs) if (!this.#start(input) && !(await this.#room())) return;
+    }
+  }
+
+  /** Whether there is room for another. */
+  #start(input: unknown): boolean {
+    if (this.#isOver) return false;
+    const index = this.results.push(undefined) - 1;
+    this.#active += 1;
+    this.#call(input).then(
+      (value) => {
+        this.results[index] = value;
+        this.#leave();
+      },
+      (error: unknown) => this.#note(index, error),
     );
-    const names = ours.map((call) => call.name);
-    if (names.length > 0) await current()?.session.abandon(names, reason);
+    return this.#active < this.#concurrency && this.#attempt?.session.isBehind !== true;
+  }
+
+  #call(input: unknown): Promise<unknown> {
+    if (this.#attempt === null) return this.#task(input as never);
+    return callDurably(this.#task.definition, this.#attempt, input, this.#settings);
+  }
+
+  /** False if no other call is to be made. */
+  async #room(): Promise<boolean> {
+    while (!this.#isOver && this.#active >= this.#concurrency) {
+      this.#place ??= Promise.withResolvers();
+      await this.#place.promise;
+    }
+    await this.#attempt?.session.room();
+    return !this.#isOver;
+  }
+
+  #leave(): void {
+    this.#active -= 1;
+    this.#place?.resolve();
+    this.#place = null;
+    this.#endIfDone();
+  }
+
+  #note(index: number, error: unknown): void {
+    const failure = this.#failureOf(error);
+    if (failure === null) {
+      if (typeof error === "object") this.#ownError = error;
+      this.#fail(error);
+      return;
+    }
+    this.#failures += 1;
+    if (this.#returnsErrors) this.results[index] = failure;
+    if (this.#failures > this.#tolerated) {
+      this.#ownError = failure;
+      this.#fail(failure);
+    }
+    this.#leave();
+  }
+
+  /** Null: it is not the failure of a call but, such as an input of the wrong type, the caller's mistake. */
+  #failureOf(error: unknown): TaskError | null {
+    if (error instanceof TaskError) return error;
+    if (this.#attempt !== null || error instanceof GodwitError) return null;
+    return new TaskError({ task: this.#task.fullName, action: "a0", attempt: 1 }, actionError(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#isOver = true;
+    this.#done.reject(error);
+    this.#place?.resolve();
+  }
+
+  #endIfDone(): void {
+    if (this.#isRead && this.#active === 0) this.#done.resolve();
   }
 }
-
-const pendingNames = (): readonly string[] => (current()?.session.pending() ?? []).map((call) => call.name);
 
 async function allOf<T>(inputs: Iterable<T> | AsyncIterable<T>): Promise<readonly T[]> {
   if (Array.isArray(inputs)) return inputs as readonly T[];

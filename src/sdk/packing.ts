@@ -14,6 +14,8 @@ export type Writing = {
   readonly failures: ReadonlyMap<Handle, unknown>;
   /** Blobs of the struct that is being packed. */
   digests: Set<string>;
+  /** Of these, the manifests of directories. */
+  directories: Set<string>;
   /** Files stand for their content alone, whatever they are called: for hashes. */
   isByContent: boolean;
   /** Levels of values that may hold themselves. */
@@ -50,5 +52,6 @@ export function literalOfHandle(handle: Handle, writing: Writing): BlobLiteral |
     return placeholder;
   }
   writing.digests.add(literal.hash);
+  if (literal.type === "blob" && literal.dimensionality === "multipart") writing.directories.add(literal.hash);
   return literal;
 }

@@ -30,12 +30,18 @@ export class CallRefused extends Error {
   }
 }
 
-type Pending = {
-  readonly call: Call;
-  readonly promise: Promise<CallState>;
-  readonly resolve: (state: CallState) => void;
-  readonly reject: (reason: unknown) => void;
-};
+/** Who waits for a call. One of `ended` and `failed` is called, once. */
+export interface Caller {
+  /** What is called, for people. */
+  readonly label: string;
+  /** Whose calls can be given up together. */
+  readonly owner: object | null;
+  ended(state: CallState): void;
+  failed(reason: unknown): void;
+}
+
+/** A call by a name of the user's own. */
+type Named = { readonly identity: string; readonly inputsHash: string; readonly end: Promise<CallState> };
 
 export type SessionOptions = {
   readonly launch: Launch;
@@ -46,7 +52,13 @@ export type SessionOptions = {
 };
 
 /** Requests on their way at once; the rest of a large fan-out waits here. */
-const maxRequests = 8;
+const maxRequests = 32;
+
+/** Requests that wait, beyond which a map waits too. */
+const maxQueue = 16;
+
+/** Characters of inputs in one request: whoever reads it does nothing else meanwhile. */
+const maxBatchLength = 256 * 1024;
 
 export class Session {
   readonly launch: Launch;
@@ -56,13 +68,16 @@ export class Session {
   readonly #onWaiting: (isWaiting: boolean) => void;
   readonly #attempt: AttemptRef;
   readonly #sequences = new Map<string, number>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, Caller>();
   /** Labels of calls whose inputs are still being checked and stored. */
   readonly #preparing = new Set<{ readonly label: string }>();
-  /** Calls by a name of the user's own: asked for twice, they are one. */
-  readonly #named = new Map<string, Pending>();
+  readonly #named = new Map<string, Named>();
   readonly #following = new AbortController();
-  #queue: Call[] = [];
+  /** Full ones, and one that is being filled. */
+  #queue: (readonly Call[])[] = [];
+  #batch: Call[] = [];
+  #batchLength = 0;
+  #whenSent: PromiseWithResolvers<void> | null = null;
   #requests = 0;
   #isFlushing = false;
   #isFollowing = false;
@@ -87,28 +102,23 @@ export class Session {
     return sequence === 0 ? key : actionName({ ...first, sequence });
   }
 
-  /** As `call`, of a call that is still being made up. */
-  async callOnceReady(label: string, preparing: Promise<Call>): Promise<CallState> {
+  /** For a call that is still being made up: its inputs are checked and stored. */
+  async preparing<T>(label: string, making: Promise<T>): Promise<T> {
     const mark = { label };
     this.#preparing.add(mark);
-    let call: Call;
     try {
-      // Awaited, not chained: only so does the stack of what it throws lead to the user's line.
-      call = await preparing;
+      return await making;
     } finally {
       this.#preparing.delete(mark);
     }
-    return this.call(call);
   }
 
-  /** Makes the call and resolves with its end. Rejects with `CallRefused`, or when the attempt is stopped. */
-  call(call: Call): Promise<CallState> {
-    if (this.#isClosed) return Promise.reject(this.#late(call));
-    if (this.signal.aborted) return Promise.reject(this.#stopped());
-    const earlier = this.#pending.get(call.name) ?? this.#named.get(call.name);
-    if (earlier !== undefined) return this.#joined(earlier, call);
-    const pending = this.#add(call);
-    return pending.promise;
+  /** Makes the call; its end is told to the caller. Throws if it cannot be made. */
+  call(call: Call, caller: Caller): void {
+    if (this.#isClosed) throw lateCall(caller.label);
+    if (this.signal.aborted) throw this.#stopped();
+    if (call.type === "task" && call.isNamed) this.#callNamed(call, caller);
+    else this.#add(call, caller);
   }
 
   /** Asks or records a trace; answers with what is recorded now. */
@@ -130,15 +140,27 @@ export class Session {
     }
   }
 
-  /** What is called, for each call that has not ended, sent or not. */
-  unended(): readonly string[] {
-    const sent = this.pending().map(labelOf);
-    return [...sent, ...[...this.#preparing].map(({ label }) => label)];
+  /** So many calls wait to be sent that whoever can should not make more; see `room`. */
+  get isBehind(): boolean {
+    return this.#queue.length > maxQueue;
   }
 
-  /** Calls that nobody has seen the end of. */
-  pending(): readonly Call[] {
-    return [...this.#pending.values()].map(({ call }) => call);
+  /** Resolves when more calls may be made, or none. */
+  async room(): Promise<void> {
+    while (this.isBehind && !this.#isClosed) {
+      this.#whenSent ??= Promise.withResolvers();
+      await this.#whenSent.promise;
+    }
+  }
+
+  /** What is called, for each call that has not ended, sent or not. */
+  unended(): readonly string[] {
+    return [...this.#pending.values(), ...this.#preparing].map(({ label }) => label);
+  }
+
+  /** Names of calls of this owner that nobody has seen the end of. */
+  pendingOf(owner: object): readonly string[] {
+    return [...this.#pending].filter(([, caller]) => caller.owner === owner).map(([name]) => name);
   }
 
   close(): void {
@@ -146,11 +168,14 @@ export class Session {
     this.signal.removeEventListener("abort", this.#onStop);
     this.#following.abort();
     this.#pending.clear();
+    this.#tellSent();
   }
 
   /** R4. */
   readonly #onStop = (): void => {
     this.#queue = [];
+    this.#batch = [];
+    this.#tellSent();
     for (const name of [...this.#pending.keys()]) this.#reject(name, this.#stopped());
   };
 
@@ -162,42 +187,42 @@ export class Session {
     );
   }
 
-  #joined(earlier: Pending, call: Call): Promise<CallState> {
-    if (
-      call.type === earlier.call.type &&
-      call.identity === earlier.call.identity &&
-      inputsOf(call) === inputsOf(earlier.call)
-    ) {
-      return earlier.promise;
+  /** Asked for twice, they are one. */
+  #callNamed(call: Extract<Call, { readonly type: "task" }>, caller: Caller): void {
+    const { name, identity, inputsHash } = call;
+    const known = this.#named.get(name);
+    if (known !== undefined && (known.identity !== identity || known.inputsHash !== inputsHash)) throw nameTaken(name);
+    if (known !== undefined) {
+      known.end.then(
+        (state) => caller.ended(state),
+        (reason: unknown) => caller.failed(reason),
+      );
+      return;
     }
-    return Promise.reject(
-      new GodwitError(
-        "already_exists",
-        `Two different calls in one task have the name "${call.name}". Give each a name of its own.`,
-      ),
-    );
+    const { promise: end, resolve, reject } = Promise.withResolvers<CallState>();
+    end.catch(() => undefined);
+    const { label, owner } = caller;
+    const ended = (state: CallState): void => {
+      resolve(state);
+      caller.ended(state);
+    };
+    const failed = (reason: unknown): void => {
+      reject(reason);
+      caller.failed(reason);
+    };
+    this.#add(call, { label, owner, ended, failed });
+    this.#named.set(name, { identity, inputsHash, end });
   }
 
-  #late(call: Call): GodwitError {
-    return new GodwitError(
-      "failed_precondition",
-      `${labelOf(call)} was called after its task had returned. Await every call before returning.`,
-    );
-  }
-
-  #add(call: Call): Pending {
-    const { promise, resolve, reject } = Promise.withResolvers<CallState>();
-    const pending: Pending = { call, promise, resolve, reject };
-    // The user may await it later than it fails; what is never awaited is reported by the attempt.
-    promise.catch(() => undefined);
+  #add(call: Call, caller: Caller): void {
+    if (this.#pending.has(call.name) || this.#named.has(call.name)) throw nameTaken(call.name);
     if (this.#pending.size === 0) this.#onWaiting(true);
-    this.#pending.set(call.name, pending);
-    if (call.type === "task" && call.isNamed) this.#named.set(call.name, pending);
-    this.#queue.push(call);
-    // A hundred thousand calls of one turn take seconds to name and encode: the first go out meanwhile.
-    if (this.#queue.length === maxCallsPerRequest) this.#flush();
-    else this.#flushSoon();
-    return pending;
+    this.#pending.set(call.name, caller);
+    this.#batch.push(call);
+    this.#batchLength += call.type === "task" && call.inputs.type === "inline" ? call.inputs.text.length : 0;
+    // A hundred thousand calls of one turn take a second to name and encode: the first go out meanwhile.
+    if (this.#batch.length < maxCallsPerRequest && this.#batchLength < maxBatchLength) this.#flushSoon();
+    else this.#flush();
   }
 
   #flushSoon(): void {
@@ -210,16 +235,28 @@ export class Session {
   }
 
   #flush(): void {
-    if (this.#queue.length > 0) this.#follow();
-    while (this.#queue.length > 0 && this.#requests < maxRequests && !this.#isClosed) {
-      const batch = this.#queue.slice(0, maxCallsPerRequest);
-      this.#queue = this.#queue.slice(batch.length);
+    if (this.#isClosed) return;
+    if (this.#batch.length > 0) {
+      this.#follow();
+      this.#queue.push(this.#batch);
+      this.#batch = [];
+      this.#batchLength = 0;
+    }
+    while (this.#requests < maxRequests) {
+      const batch = this.#queue.shift();
+      if (batch === undefined) break;
       this.#requests += 1;
+      this.#tellSent();
       this.#send(batch).finally(() => {
         this.#requests -= 1;
         this.#flush();
       });
     }
+  }
+
+  #tellSent(): void {
+    this.#whenSent?.resolve();
+    this.#whenSent = null;
   }
 
   async #send(batch: readonly Call[]): Promise<void> {
@@ -248,22 +285,30 @@ export class Session {
 
   #settle(state: CallState): void {
     if (state.phase === null || !isTerminal(state.phase)) return;
-    this.#remove(state.name)?.resolve(state);
+    this.#remove(state.name)?.ended(state);
   }
 
   #reject(name: string, reason: unknown): void {
-    this.#remove(name)?.reject(reason);
+    this.#remove(name)?.failed(reason);
   }
 
-  #remove(name: string): Pending | undefined {
-    const pending = this.#pending.get(name);
-    if (pending === undefined) return undefined;
+  #remove(name: string): Caller | undefined {
+    const caller = this.#pending.get(name);
+    if (caller === undefined) return undefined;
     this.#pending.delete(name);
     if (this.#pending.size === 0 && !this.#isClosed) this.#onWaiting(false);
-    return pending;
+    return caller;
   }
 }
 
-const labelOf = (call: Call): string => (call.type === "task" ? call.task : call.label);
+const lateCall = (label: string): GodwitError =>
+  new GodwitError(
+    "failed_precondition",
+    `${label} was called after its task had returned. Await every call before returning.`,
+  );
 
-const inputsOf = (call: Call): string => (call.type === "condition" ? "" : call.inputsHash);
+const nameTaken = (name: string): GodwitError =>
+  new GodwitError(
+    "already_exists",
+    `Two different calls in one task have the name "${name}". Give each a name of its own.`,
+  );

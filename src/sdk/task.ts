@@ -1,26 +1,21 @@
 // Tasks as users define and call them. A call inside a run becomes a durable action; the same call
 // outside a run checks the inputs and runs the function.
 
-import { fromPayload, toPayload } from "../blob/payload.ts";
-import { isSuccess } from "../core/action.ts";
-import { hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
-import type { Call, CallState } from "../core/messages.ts";
-import { checkName, didYouMean, taskIdentity } from "../core/names.ts";
-import { interfaceHash, type Overrides, type Target, type TaskSpec, withOverrides } from "../core/task.ts";
-import { hashLiterals } from "../core/value.ts";
+import { checkName, didYouMean } from "../core/names.ts";
+import { type Overrides, type Target, type TaskSpec, withOverrides } from "../core/task.ts";
 import { userCallSites } from "./call-sites.ts";
 import { inputCodec, outputCodec } from "./codec.ts";
 import type { Context } from "./context.ts";
 import { localContext } from "./context.ts";
-import { type Current, current } from "./current.ts";
+import { current } from "./current.ts";
 import type { Definition } from "./definition.ts";
-import { TaskError } from "./errors.ts";
+import { type CallSettings, callDurably } from "./durable-call.ts";
 import { overridesOf, type PolicyOptions } from "./policy.ts";
 import { register } from "./registry.ts";
 import { checkOom } from "./resource-option.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
-import { CallRefused } from "./session.ts";
+import { validInput, validOutput } from "./validation.ts";
 
 export type CallOptions = PolicyOptions & {
   /** Name of the action, unique in its run, in place of one that Godwit makes from the inputs. */
@@ -114,12 +109,11 @@ function callable<I extends Schema | undefined, O extends Schema | undefined>(
     checkOom(resources, retries, definition.fullName);
   }
   if (options.name !== undefined) checkName("action", options.name);
+  const settings: CallSettings = { overrides, name: options.name ?? null, group: null, owner: null };
   const call = (input?: unknown): Promise<unknown> => {
     const attempt = current();
     if (attempt === null) return callPlainly(definition, input);
-    return called(
-      callDurably.bind(null, definition, attempt, input, { overrides, name: options.name ?? null, group: null }),
-    );
+    return callDurably(definition, attempt, input, settings);
   };
   return Object.assign(call, {
     override: (more: CallOptions) => callable<I, O>(definition, { ...options, ...more }),
@@ -141,24 +135,6 @@ function checkIgnored({ fullName, input }: Definition, { cache }: Overrides): vo
   );
 }
 
-/**
- * A call may fail before the task comes to await it, and is on record either way: no reason to end the
- * process. That is said only when it fails: a promise that two wait for has no stack back to the user's line.
- */
-function called(call: () => Promise<unknown>): Promise<unknown> {
-  let promise: Promise<unknown> | null = null;
-  const settled = async (): Promise<unknown> => {
-    try {
-      return await call();
-    } catch (error) {
-      promise?.catch(() => undefined);
-      throw error;
-    }
-  };
-  promise = settled();
-  return promise;
-}
-
 /** The settings that `override` put on a task. */
 export const overridesOn = (task: Task): Overrides => (task as unknown as { readonly overrides: Overrides }).overrides;
 
@@ -170,100 +146,6 @@ async function callPlainly(definition: Definition, input: unknown): Promise<unkn
       `${fullName} is a shell task, which needs a run: use \`godwit run\`, or the engine of "godwit/testing".`,
     );
   }
-  const checked = await validInput(definition, input);
-  const output = await run(checked, localContext(fullName));
+  const output = await run(await validInput(definition, input), localContext(fullName));
   return validOutput(definition, output);
 }
-
-export type DurableCall = {
-  readonly overrides: Overrides;
-  readonly name: string | null;
-  readonly group: string | null;
-};
-
-/** Encodes, calls, and decodes what came of it. */
-export async function callDurably(
-  definition: Definition,
-  attempt: Current,
-  input: unknown,
-  options: DurableCall,
-): Promise<unknown> {
-  const { session } = attempt;
-  if (attempt.trace !== null) {
-    throw new GodwitError(
-      "failed_precondition",
-      `${definition.fullName} was called inside the trace "${attempt.trace}". A trace is one step and is skipped as a whole when it is replayed: call tasks beside it.`,
-    );
-  }
-  const { fullName } = definition;
-  try {
-    const state = await session.callOnceReady(fullName, taskCall(definition, attempt, input, options));
-    return await outputOf(definition, attempt, state);
-  } catch (error) {
-    if (error instanceof CallRefused)
-      throw new TaskError({ task: fullName, action: options.name ?? "", attempt: 0 }, error.error);
-    throw error;
-  }
-}
-
-async function taskCall(definition: Definition, attempt: Current, input: unknown, options: DurableCall): Promise<Call> {
-  const { session } = attempt;
-  await validInput(definition, input);
-  const literals = await definition.input.encode(input ?? {}, session.blobs);
-  const identity = identityOf(definition);
-  const inputsHash = hashLiterals(literals);
-  const isCached = withOverrides(definition.spec(), options.overrides).cache.type !== "off";
-  return {
-    type: "task",
-    name: options.name ?? session.nextName({ type: "task", identity, inputsHash }),
-    isNamed: options.name !== null,
-    task: definition.fullName,
-    overrides: options.overrides,
-    group: options.group,
-    identity,
-    inputs: await toPayload(literals, session.blobs),
-    inputsHash,
-    inputHashes: isCached ? hashInputs(literals) : {},
-  };
-}
-
-const identities = new WeakMap<Definition, string>();
-
-function identityOf(definition: Definition): string {
-  let identity = identities.get(definition);
-  if (identity === undefined) {
-    identity = taskIdentity(definition.fullName, interfaceHash(definition.spec().interface));
-    identities.set(definition, identity);
-  }
-  return identity;
-}
-
-async function outputOf(definition: Definition, attempt: Current, state: CallState): Promise<unknown> {
-  if (state.phase !== null && isSuccess(state.phase) && state.outputs !== null) {
-    return definition.output.decode(await fromPayload(state.outputs, attempt.session.blobs), attempt.session.blobs);
-  }
-  const call = { task: definition.fullName, action: state.name, attempt: state.attempt };
-  if (state.error === null)
-    throw new GodwitError("internal", `${definition.fullName} ended as ${state.phase} without an error.`);
-  throw new TaskError(call, state.error);
-}
-
-export async function validInput(definition: Definition, input: unknown): Promise<unknown> {
-  const checked = await definition.input.validate(input ?? {});
-  if (checked.type === "valid") return checked.value;
-  throw new GodwitError("invalid_argument", issueText(definition.fullName, "input", checked.issues));
-}
-
-export async function validOutput(definition: Definition, output: unknown): Promise<unknown> {
-  const checked = await definition.output.validate(output);
-  if (checked.type === "valid") return checked.value;
-  throw new GodwitError("invalid_argument", issueText(definition.fullName, "output", checked.issues));
-}
-
-/** `penguins.train: input depth: expected int, received string`, an issue a line. */
-export const issueText = (
-  task: string,
-  side: "input" | "output",
-  issues: readonly { readonly path: string; readonly message: string }[],
-): string =>
-  issues.map(({ path, message }) => `${task}: ${side}${path === "" ? "" : ` ${path}`}: ${message}`).join("\n");

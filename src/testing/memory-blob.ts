@@ -50,6 +50,7 @@ export function memoryBlobs(): BlobStore {
       return path;
     },
     present: async (digests) => new Set(digests.filter((digest) => blobs.has(digest))),
+    sound: async (digests) => new Set(digests.filter((digest) => blobs.has(digest))),
     sizeBytes: async (digest) => blobs.get(digest)?.byteLength ?? null,
     async delete(digests) {
       for (const digest of digests) blobs.delete(digest);

@@ -14,7 +14,7 @@ import { progressReporter } from "../sdk/progress.ts";
 import type { Tasks } from "../sdk/registry.ts";
 import { SessionReport } from "../sdk/report.ts";
 import { CallRefused, Session } from "../sdk/session.ts";
-import { issueText, validInput, validOutput } from "../sdk/task.ts";
+import { issueText, validInput, validOutput } from "../sdk/validation.ts";
 import { provideVariables } from "./variables.ts";
 
 export type AttemptHost = {
