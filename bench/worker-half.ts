@@ -139,6 +139,7 @@ async function open(endsAfter: number): Promise<Bench> {
       bundle,
       projectDir: dir,
       spec: specs.get(task) as Launch["spec"],
+      resources: { cpuMillis: 1_000, memoryBytes: null },
       inputs: { type: "inline", text: `{"n":{"type":"integer","value":"${n}"}}` },
       seed: 1,
       checkpoint: null,

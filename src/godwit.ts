@@ -1,7 +1,7 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, hostname, totalmem } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
@@ -12,13 +12,14 @@ import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
-import { Engine } from "./engine/engine.ts";
+import { Engine, type EngineOptions } from "./engine/engine.ts";
 import { Capacity } from "./executor/capacity.ts";
 import type { Executor } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { describeParquet } from "./idl/idl.ts";
 import { openLogs } from "./logs/logs.ts";
+import { type Decisions, settingsWithoutGpus } from "./settings/settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
@@ -27,6 +28,8 @@ export type GodwitConfig = {
   readonly dataDir: string;
   /** Worker processes at most; default: the machine's cores. */
   readonly workers?: number;
+  /** What operators decided of the machine, limits and shares. Default: the machine as it is, and no limits. */
+  readonly settings?: Decisions;
   /** What workers print that belongs to no attempt, and what is wrong with them. Default: to stderr. */
   readonly onText?: (text: string) => void;
   /** For tests, which put something between the parts: what ends the process at a chosen commit or launch. */
@@ -68,14 +71,11 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
-  const machine = {
-    cpuMillis: workers * 1_000,
-    memoryBytes: totalmem(),
-    diskBytes: Number.MAX_SAFE_INTEGER,
-    gpus: [],
-    tokens: {},
-  };
-  const capacity = new Capacity({ machine, limits: {} });
+  const { machine, limits, shares } = settingsWithoutGpus(
+    config.settings ?? { machine: {}, limits: {}, shares: {} },
+    dataDir,
+  );
+  const capacity = new Capacity({ machine, limits });
   const control = openControl({
     store,
     blobs,
@@ -98,29 +98,18 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     tmpDir: join(dataDir, "tmp"),
     describeTable: describeParquet,
   });
-  const startEngine = async (): Promise<Engine> => {
-    const id = randomBytes(8).toString("hex");
-    await store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
-    const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
-    return new Engine({ id, store, blobs, executors, capacity, clock: systemClock });
-  };
+  const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
   return {
     control,
     store,
     blobs,
     warm: () => pool.warm(),
     serve: async (run) => {
-      engine ??= startEngine();
+      engine ??= startEngine({ store, blobs, executors, capacity, shares });
       return (await engine).serve(run);
     },
-    isServed: async (run) => {
-      const [row] = await store.runsById([run]);
-      return row?.owner != null && (await store.engines()).some(({ id, isLive }) => isLive && id === row.owner);
-    },
-    isDone: async (run) => {
-      const [row] = await store.runsById([run]);
-      return row !== undefined && isTerminal(row.phase) && (await store.sweeps([run], 1)).length === 0;
-    },
+    isServed: (run) => isServed(store, run),
+    isDone: (run) => isDone(store, run),
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
@@ -130,6 +119,22 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
       await store.close();
     },
   };
+}
+
+async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<Engine> {
+  const id = randomBytes(8).toString("hex");
+  await parts.store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
+  return new Engine({ ...parts, id, clock: systemClock });
+}
+
+async function isServed(store: Store, run: number): Promise<boolean> {
+  const [row] = await store.runsById([run]);
+  return row?.owner != null && (await store.engines()).some(({ id, isLive }) => isLive && id === row.owner);
+}
+
+async function isDone(store: Store, run: number): Promise<boolean> {
+  const [row] = await store.runsById([run]);
+  return row !== undefined && isTerminal(row.phase) && (await store.sweeps([run], 1)).length === 0;
 }
 
 const systemClock: Clock = {

@@ -9,7 +9,7 @@ import { type Display, LiveDisplay, type Subject, silentDisplay } from "./displa
 import { LogTails } from "./log-tails.ts";
 import { Notes } from "./notes.ts";
 import { PlainDisplay } from "./plain-display.ts";
-import { RunTree } from "./run-tree.ts";
+import { RunTree, type TreeNode } from "./run-tree.ts";
 import type { Session } from "./session.ts";
 import type { Ending } from "./summary.ts";
 import { paintFor, type Screen } from "./terminal.ts";
@@ -92,7 +92,9 @@ type Watch = {
 async function watch(work: Watch): Promise<RunView> {
   const { session, run, options, signal } = work;
   const { control } = session.godwit;
-  if (!options.isQuiet) await work.notes.open({ showsProgress: work.plain === null });
+  const { plain } = work;
+  const onWait = plain === null ? null : (node: TreeNode, text: string): void => plain.wait(node, text);
+  if (!options.isQuiet) await work.notes.open({ isLive: true, onWait });
   const seenRevision = options.isNew ? 0 : await takeIn(work);
   let last: RunView | null = null;
   for await (const update of control.watchRun(session.scope, run.name, signal)) {

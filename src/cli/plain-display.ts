@@ -16,6 +16,7 @@ import { groupCounts, phaseSign, retryText, signalCommand } from "./tree-lines.t
 const maxLinesPerGroup = 24;
 const maxLines = 400;
 const maxFailureLines = 50;
+const maxWaitLines = 20;
 const summaryMs = 10_000;
 const maxSums = 20;
 const maxLabels = 1_000;
@@ -36,6 +37,7 @@ export class PlainDisplay implements Display {
   readonly #held: Held[] = [];
   #lines = 0;
   #failureLines = 0;
+  #waitLines = 0;
   #summedAtMs: number;
 
   constructor(screen: Screen, subject: Subject, paint: Paint = noPaint) {
@@ -55,6 +57,11 @@ export class PlainDisplay implements Display {
     const isFailure = node.phase === "failed" || node.phase === "timed_out";
     if (this.#mayPrint(node, isFailure)) this.#tell(node, text(), lastLines);
     else if (sum !== null) this.#untold.add(sum);
+  }
+
+  /** Why an action that is queued does not run. */
+  wait(node: TreeNode, text: string): void {
+    if (this.#waitLines++ < maxWaitLines) this.line(`${this.#named(node)} ${text}`);
   }
 
   changed(_update: RunUpdate): void {

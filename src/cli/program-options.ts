@@ -1,5 +1,6 @@
 // Options that commands share.
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { priorities } from "../core/quantities.ts";
 import type { CommonOptions } from "./place.ts";
 
 /** Gets the exit code of the command that was called. */
@@ -21,7 +22,36 @@ export const withDisplayOptions = (command: Command): Command =>
     .option("-q, --quiet", "print the result only")
     .addOption(
       new Option("--workers <count>", "worker processes at most (default: one for each core)").argParser(positive),
+    )
+    .option("--cpu <cores>", "cores that tasks may use together (default: GODWIT_CPU, else those of the machine)")
+    .option("--memory <bytes>", "memory that tasks may ask for together: 24Gi (GODWIT_MEMORY)")
+    .option("--disk <bytes>", "disk that tasks may ask for together (GODWIT_DISK)")
+    .option("--gpus <gpus>", "GPUs that tasks may use: 2, or 2xA100,1xT4 (GODWIT_GPUS)")
+    .addOption(
+      new Option("--token <name=count>", "tokens that tasks may hold, each kind by a flag (GODWIT_TOKENS)").argParser(
+        (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+      ),
     );
+
+/** Of commands that start a run. */
+export const withStartOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        "--priority <number>",
+        "-100 to 100; higher goes first in its project (default: the task's, else 0)",
+      ).argParser(priority),
+    )
+    .addOption(
+      new Option("--max-concurrency <count>", "attempts of the run that may work at once").argParser(positive),
+    );
+
+function priority(text: string): number {
+  const { least, most } = priorities;
+  const number = /^-?\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+}
 
 export function positive(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);

@@ -28,7 +28,7 @@ const actionWords =
 const phaseOption = "only in these phases: queued, running, succeeded, failed, … or active (comma-separated)";
 
 function getCommand(io: Io, finish: Finish): Command {
-  const get = new Command("get").description("show runs, actions, tasks, outputs and reports");
+  const get = new Command("get").description("show runs, actions, tasks, outputs, reports and engines");
   get.addHelpText(
     "after",
     `
@@ -61,7 +61,7 @@ Examples:
     const { getRun } = await import("./commands/get-runs.ts");
     finish(await getRun(name, optionsOf<CommonOptions>(run), io));
   });
-  const actions = add("actions", "list the actions of a run, in the order of their calls")
+  const actions = add("actions", "list the actions of a run, in the order of their calls, and why those that wait do")
     .argument("<run>")
     .option("--parent <action>", "only direct calls of this action")
     .option("--phase <phases>", phaseOption)
@@ -80,6 +80,11 @@ Examples:
   addOutput(add("output", "print outputs, or write them to a path"), io, finish);
   addReport(add("report", "write the report (HTML) of a run or an action to a file, and print its path"), io, finish);
   addTasks(add, io, finish);
+  const engines = add("engines", "the processes that serve runs, what they may give out, and what is in use");
+  engines.action(async () => {
+    const { getEngines } = await import("./commands/get-engines.ts");
+    finish(await getEngines(optionsOf<CommonOptions>(engines), io));
+  });
   return get;
 }
 

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import type { RerunOptions } from "./commands/resume.ts";
 import type { RunOptions } from "./commands/run.ts";
-import { type Finish, optionsOf, withCommonOptions, withDisplayOptions } from "./program-options.ts";
+import { type Finish, optionsOf, withCommonOptions, withDisplayOptions, withStartOptions } from "./program-options.ts";
 import type { DisplayOptions } from "./running.ts";
 import type { Io } from "./terminal.ts";
 
@@ -13,7 +13,7 @@ export const carriedCommands = (io: Io, finish: Finish): readonly Command[] => [
 ];
 
 function runCommand(io: Io, finish: Finish): Command {
-  const command = withDisplayOptions(withCommonOptions(new Command("run")))
+  const command = withStartOptions(withDisplayOptions(withCommonOptions(new Command("run"))))
     .description("run a task of a file, and show it until it has ended")
     .usage("FILE [TASK] [--input value…] [options]")
     .argument("[words...]")
@@ -83,7 +83,7 @@ Examples:
 }
 
 function rerunCommand(io: Io, finish: Finish): Command {
-  const command = withDisplayOptions(withCommonOptions(new Command("rerun")))
+  const command = withStartOptions(withDisplayOptions(withCommonOptions(new Command("rerun"))))
     .description("start a new run with the task and inputs of an old one")
     .argument("<run>", "name of the old run")
     .option("--recover", "reuse what succeeded in the old run, and begin where it did not")

@@ -3,6 +3,7 @@
 import type { RunView } from "../control/control.ts";
 import type { Action } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
+import { type Wait, waitText } from "../core/wait.ts";
 import type { Session } from "./session.ts";
 import { literalsJson } from "./value-text.ts";
 
@@ -28,6 +29,15 @@ export const runRecord = (run: RunView) => ({
   actions: run.counts,
 });
 
+/** Why it does not go on, with the sentence that people read. */
+export const waitRecord = (wait: Wait | undefined, nowMs: number) =>
+  wait === undefined
+    ? null
+    : {
+        ...("atMs" in wait ? { type: wait.type, at: time(wait.atMs) } : wait),
+        text: waitText(wait, nowMs),
+      };
+
 export const actionRecord = (action: Action, runName: string) => ({
   run: runName,
   action: action.name,
@@ -37,6 +47,7 @@ export const actionRecord = (action: Action, runName: string) => ({
   group: action.group,
   phase: action.phase,
   attempt: action.attempt,
+  priority: action.priority,
   cache: action.cacheStatus,
   reusedFrom: action.reusedFrom,
   createdAt: time(action.createdAtMs),

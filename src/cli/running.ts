@@ -8,7 +8,7 @@ import { codeOf, exitFailed, exitOk, messageOf } from "./error-report.ts";
 import { Interrupted, Interrupts } from "./interrupts.ts";
 import type { CommonOptions } from "./place.ts";
 import { reportLines } from "./report-hints.ts";
-import type { Session } from "./session.ts";
+import type { EngineFlags, Session } from "./session.ts";
 import {
   type Ending,
   endingFailure,
@@ -23,7 +23,35 @@ import {
 import { type Io, paintFor, type Screen, write, writeJson, writeLine } from "./terminal.ts";
 import { valueLines } from "./value-text.ts";
 
-export type DisplayOptions = CommonOptions & { readonly quiet?: boolean; readonly workers?: number };
+export type DisplayOptions = CommonOptions & {
+  readonly quiet?: boolean;
+  readonly workers?: number;
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly disk?: string;
+  readonly gpus?: string;
+  readonly token?: readonly string[];
+};
+
+export type StartOptions = { readonly priority?: number; readonly maxConcurrency?: number };
+
+/** What of them goes with a new run. */
+export const startOf = ({ priority, maxConcurrency }: StartOptions): StartOptions => ({
+  ...(priority === undefined ? {} : { priority }),
+  ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+});
+
+/** What flags say of the engine that this command may become. */
+export const engineOf = ({ workers, token, cpu, memory, disk, gpus }: DisplayOptions): EngineFlags => ({
+  ...(workers === undefined ? {} : { workers }),
+  settings: {
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(disk === undefined ? {} : { disk }),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(token === undefined ? {} : { tokens: token }),
+  },
+});
 
 /** With `--json`, stdout is for the one object, and what people watch goes to stderr. */
 export const screenOf = (options: DisplayOptions, io: Io): Screen => (options.json === true ? io.stderr : io.stdout);

@@ -47,6 +47,23 @@ test("a retry says which it is and how many there may be", () => {
   assert.match(treeLines(tree, view({ notes: { ...noNotes, retries } }))[0] ?? "", /retry 2\/3 in 2\.0s {2}TypeError/);
 });
 
+test("what is queued says what it waits for, and one member of a group says so for all", () => {
+  const tree = new RunTree();
+  tree.apply(action("a0", null, { label: "main", ...running }));
+  tree.apply(action("big", "a0", { label: "big" }));
+  tree.apply(action("small", "a0", { label: "small" }));
+  for (let index = 0; index < 20; index++) tree.apply(action(`many${index}`, "a0", { label: "many" }));
+  const waits = new Map([
+    ["big", "waits for 2 GPUs (1 of 4 free)"],
+    ["many3", "waits for task limit: 2 of demo.many run"],
+  ]);
+  assert.deepEqual(treeLines(tree, view({ notes: { ...noNotes, waits } })).slice(1), [
+    "├─ · big big  waits for 2 GPUs (1 of 4 free)",
+    "├─ · small small  queued",
+    "└─ · many ×20  20 queued  waits for task limit: 2 of demo.many run",
+  ]);
+});
+
 test("a condition shows what it asks and the command that answers it", () => {
   const tree = new RunTree();
   tree.apply(action("a0", null, { type: "condition", label: "approve", phase: "paused" }));

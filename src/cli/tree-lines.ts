@@ -13,6 +13,8 @@ export type Prompt = { readonly text: string; readonly example: string };
 export type TreeNotes = {
   readonly progress: ReadonlyMap<string, string>;
   readonly prompts: ReadonlyMap<string, Prompt>;
+  /** Why it does not go on, in words; those that only wait for their turn are left out. */
+  readonly waits: ReadonlyMap<string, string>;
   /** By task name. */
   readonly retries: ReadonlyMap<string, RetryPolicy>;
 };
@@ -20,6 +22,7 @@ export type TreeNotes = {
 export const noNotes: TreeNotes = {
   progress: new Map(),
   prompts: new Map(),
+  waits: new Map(),
   retries: new Map(),
 };
 
@@ -201,12 +204,16 @@ function nodeDetails(node: TreeNode, view: TreeView): readonly string[] {
   switch (node.phase) {
     case "queued": {
       const waitMs = node.readyAtMs - view.nowMs;
-      if (node.failures === null || node.failures.count === 0) return [paint("dim", "queued")];
+      const wait = notes.waits.get(node.name);
+      const isFirst = node.failures === null || node.failures.count === 0;
+      if (isFirst) return [wait === undefined ? paint("dim", "queued") : paint("yellow", wait)];
+      if (wait !== undefined)
+        return [paint("yellow", `${retryText(node, notes)} ${wait}`), paint("red", node.error ?? "")];
       const when = waitMs > 0 ? ` in ${durationText(waitMs)}` : "";
       return [paint("yellow", `${retryText(node, notes)}${when}`), paint("red", node.error ?? "")];
     }
     case "waiting_for_resources":
-      return [paint("dim", phaseWords[node.phase])];
+      return [paint("dim", notes.waits.get(node.name) ?? phaseWords[node.phase])];
     case "paused":
       return [paint("yellow", notes.prompts.get(node.name)?.text ?? "waits for a signal")];
     case "succeeded":
@@ -259,7 +266,17 @@ export function retryText(node: TreeNode, notes: TreeNotes): string {
 function groupText(group: TreeGroup, view: TreeView): string {
   const { paint } = view;
   const sign = phaseSign(groupPhase(group), paint, view.isMoving ? view.nowMs : null);
-  return `${sign} ${group.label} ${paint("dim", `×${countText(group.total)}`)}  ${groupCounts(group, paint)}`;
+  const wait = groupWait(group, view.notes);
+  return `${sign} ${group.label} ${paint("dim", `×${countText(group.total)}`)}  ${groupCounts(group, paint)}${
+    wait === null ? "" : `  ${paint("yellow", wait)}`
+  }`;
+}
+
+/** Members of one group ask for the same, so that one speaks for all. */
+function groupWait(group: TreeGroup, notes: TreeNotes): string | null {
+  if (notes.waits.size === 0) return null;
+  for (const name of notes.waits.keys()) if (group.members.has(name)) return notes.waits.get(name) ?? null;
+  return null;
 }
 
 function groupPhase(group: TreeGroup): Phase {

@@ -2,6 +2,7 @@
 import type { Action, Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
+import type { EngineStatus } from "../core/engine-status.ts";
 import type { ConditionSpec, LogLine } from "../core/messages.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
@@ -71,6 +72,19 @@ export type CacheExplanation = {
   /** The entry it took, or else the one of the same task with the fewest differences. */
   readonly nearest: CacheEntry | null;
   readonly differences: readonly PartDifference[];
+};
+
+/** A process that serves runs of this data directory, or did when it ended without a word. */
+export type EngineView = {
+  readonly id: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly startedAtMs: number;
+  readonly isLive: boolean;
+  /** Null: it has not said anything yet. */
+  readonly status: EngineStatus | null;
+  /** Names of the runs of this project and domain that it serves. */
+  readonly runs: readonly string[];
 };
 
 /** What changed since the last one; a first one with everything comes at once. */

@@ -7,11 +7,13 @@ import type { TaskCalls } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
+import type { Wait } from "../core/wait.ts";
 import { abortAction, failure, getAction, listActions, signal } from "./actions.ts";
 import type {
   ActionListing,
   ActionView,
   CacheExplanation,
+  EngineView,
   LogRead,
   NewRun,
   Page,
@@ -26,12 +28,14 @@ import { readLogs } from "./logs.ts";
 import { type ControlOptions, partsOf } from "./parts.ts";
 import { listReports } from "./reports.ts";
 import { abortRun, createRun, getRun, listRuns, withCounts } from "./runs.ts";
+import { engines, waitReasons } from "./waits.ts";
 import { CallFeeds, watchRun } from "./watch.ts";
 
 export type {
   ActionListing,
   ActionView,
   CacheExplanation,
+  EngineView,
   LogRead,
   NewRun,
   Page,
@@ -69,6 +73,15 @@ export interface Control extends TaskCalls {
     options: { readonly attempt?: number | "all"; readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogRead>;
 
+  /** Why these actions (10,000 at most) do not go on, by name; those that do, or have ended, are left out. */
+  waitReasons(
+    scope: Scope,
+    run: string,
+    actions: readonly { readonly name: string }[],
+  ): Promise<ReadonlyMap<string, Wait>>;
+  /** The processes that serve runs of this data directory. */
+  engines(scope: Scope): Promise<readonly EngineView[]>;
+
   /** Why the run failed: the error of its root, with the action where it began. Null unless it failed. */
   failure(scope: Scope, run: string): Promise<{ readonly error: ActionError; readonly action: Action } | null>;
   literals(payload: Payload): Promise<Literals>;
@@ -98,6 +111,8 @@ export function openControl(options: ControlOptions): Control {
     signal: (scope, run, condition, value) => signal(parts, scope, run, condition, value),
     explain: (scope, run, action) => explain(parts, scope, run, action),
     logs: (scope, run, action, logOptions) => readLogs(parts, scope, { run, action }, logOptions),
+    waitReasons: (scope, run, actions) => waitReasons(parts, scope, run, actions),
+    engines: (scope) => engines(parts, scope),
     failure: (scope, run) => failure(parts, scope, run),
     literals: (payload) => parts.literals(payload),
     manifest: async (bundle) => (await parts.documents.manifest(bundle)).manifest,

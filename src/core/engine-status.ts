@@ -4,7 +4,7 @@ import type { Machine, WaitReason } from "./resources.ts";
 export type EngineStatus = {
   readonly atMs: number;
   readonly machine: Machine;
-  /** "cpu", "memory", "disk", "gpu:<index>", "token:<name>" → what its attempts hold. */
+  /** "cpu", "memory", "disk", "gpu", "token:<name>" → what attempts hold, those of other processes too. */
   readonly used: { readonly [resource: string]: number };
   /** Why the actions of a lane wait; at most `maxStatusWaits`. A lane that is not here waits for its turn. */
   readonly waits: readonly { readonly run: number; readonly lane: number; readonly reason: WaitReason }[];

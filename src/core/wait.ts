@@ -1,4 +1,5 @@
 // Why an action does not go on, as one choice and in the words that people read.
+import type { ConditionSpec } from "./messages.ts";
 import { byteText, cpuText } from "./quantities.ts";
 import type { WaitReason } from "./resources.ts";
 
@@ -12,6 +13,14 @@ export type Wait =
   | { readonly type: "duplicate"; readonly run: string; readonly action: string }
   /** No live engine serves its run. */
   | { readonly type: "engine"; readonly run: string };
+
+/** A value that would answer a condition. */
+export const signalExamples: Record<ConditionSpec["valueType"], string> = {
+  boolean: "true",
+  integer: "3",
+  float: "0.5",
+  string: "TEXT",
+};
 
 /** Follows on the action's name: `waits for 2 GPUs (1 of 4 free)`. */
 export function waitText(wait: Wait, nowMs: number): string {

@@ -3,11 +3,12 @@
 import type { ActionView } from "../../control/control.ts";
 import { type Action, type ActionError, isTerminal } from "../../core/action.ts";
 import type { Run } from "../../core/run.ts";
+import { type Wait, waitText } from "../../core/wait.ts";
 import { callText, shortAction } from "../call-text.ts";
 import { codeFrame, locationText, userFrames } from "../failure-text.ts";
 import { progressText } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
-import { actionRecord, actionValues, attemptRecord } from "../records.ts";
+import { actionRecord, actionValues, attemptRecord, waitRecord } from "../records.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, widthOf, write, writeJson, writeLine } from "../terminal.ts";
 import { durationText, fields, firstLine, fit, printable, sizeText, table } from "../text.ts";
@@ -24,12 +25,14 @@ export type ActionsOptions = CommonOptions & {
 export async function getActions(run: string, options: ActionsOptions, io: Io): Promise<number> {
   return withExisting(options, io, async (session) => {
     const { items, more } = await listed(session, run, options);
+    const waits = await waitsOf(session, run, items);
+    const nowMs = Date.now();
     if (options.json === true)
       await writeJson(
         io,
-        items.map((action) => actionRecord(action, run)),
+        items.map((action) => ({ ...actionRecord(action, run), waitsFor: waitRecord(waits.get(action.name), nowMs) })),
       );
-    else await writeActions(items, more, io);
+    else await writeActions({ items, waits, more }, nowMs, io);
     return 0;
   });
 }
@@ -57,22 +60,50 @@ async function listed(
   return { items, more: token !== null };
 }
 
-async function writeActions(actions: readonly Action[], more: boolean, io: Io): Promise<void> {
+/** Asked for so many at once. */
+const waitsPage = 1_000;
+
+async function waitsOf(session: Session, run: string, actions: readonly Action[]): Promise<ReadonlyMap<string, Wait>> {
+  const active = actions.filter(({ phase }) => !isTerminal(phase));
+  const found = new Map<string, Wait>();
+  for (let from = 0; from < active.length; from += waitsPage) {
+    const page = active.slice(from, from + waitsPage);
+    for (const [name, wait] of await session.godwit.control.waitReasons(session.scope, run, page))
+      found.set(name, wait);
+  }
+  return found;
+}
+
+type Listed = {
+  readonly items: readonly Action[];
+  readonly waits: ReadonlyMap<string, Wait>;
+  readonly more: boolean;
+};
+
+async function writeActions({ items: actions, waits, more }: Listed, nowMs: number, io: Io): Promise<void> {
   if (actions.length === 0) {
     await writeLine(io.stdout, "No actions.");
     return;
   }
   const paint = paintFor(io.stdout, io.env);
+  const waitsFor = (name: string): string => {
+    const wait = waits.get(name);
+    return wait === undefined ? "" : printable(waitText(wait, nowMs).replace(/^waits for /, ""));
+  };
+  // Nobody needs an empty column.
+  const waiting = (text: string): readonly string[] => (waits.size === 0 ? [] : [text]);
   const rows = actions.map((action) => [
     `${phaseSign(action.phase, paint, null)} ${"  ".repeat(Math.min(action.depth, 8))}${callText(action)}`,
     action.parent === null ? action.name : action.name.slice(0, 12),
     action.type,
     action.cacheStatus === "hit" ? "cached" : phaseWords[action.phase],
     action.attempt > 1 ? String(action.attempt) : "",
-    action.startedAtMs === null ? "" : durationText((action.endedAtMs ?? Date.now()) - action.startedAtMs),
+    action.startedAtMs === null ? "" : durationText((action.endedAtMs ?? nowMs) - action.startedAtMs),
+    ...waiting(waitsFor(action.name)),
     action.error === null ? "" : fit(`${action.error.code}: ${printable(firstLine(action.error.message))}`, 60),
   ]);
-  const lines = table(["  LABEL", "ACTION", "TYPE", "PHASE", "ATTEMPT", "TOOK", "ERROR"], rows);
+  const heading = ["  LABEL", "ACTION", "TYPE", "PHASE", "ATTEMPT", "TOOK", ...waiting("WAITS FOR"), "ERROR"];
+  const lines = table(heading, rows);
   await write(io.stdout, `${lines.join("\n")}\n`);
   if (more) await writeLine(io.stdout, paint("dim", "There are more: --limit N shows them."));
 }
@@ -81,10 +112,12 @@ export async function getAction(run: string, wanted: string, options: CommonOpti
   return withExisting(options, io, async (session) => {
     const view = await session.godwit.control.getAction(session.scope, run, wanted);
     const values = await actionValues(session, view.action);
+    const wait = (await waitsOf(session, run, [view.action])).get(view.action.name);
     const report = view.report === null ? null : await session.godwit.blobs.path(view.report);
     if (options.json === true) {
       await writeJson(io, {
         ...actionRecord(view.action, run),
+        waitsFor: waitRecord(wait, Date.now()),
         task: view.spec?.name ?? null,
         ...values,
         attempts: view.attempts.map(attemptRecord),
@@ -98,7 +131,7 @@ export async function getAction(run: string, wanted: string, options: CommonOpti
     const paint = paintFor(io.stdout, io.env);
     await write(
       io.stdout,
-      `${actionLines(view, { run: owner, values, report, cwd: io.cwd, width: widthOf(io.stdout) }, paint).join("\n")}\n`,
+      `${actionLines(view, { run: owner, values, wait, report, cwd: io.cwd, width: widthOf(io.stdout) }, paint).join("\n")}\n`,
     );
     return 0;
   });
@@ -107,6 +140,7 @@ export async function getAction(run: string, wanted: string, options: CommonOpti
 type Around = {
   readonly run: Run;
   readonly values: Awaited<ReturnType<typeof actionValues>>;
+  readonly wait: Wait | undefined;
   readonly report: string | null;
   readonly cwd: string;
   readonly width: number;
@@ -126,6 +160,7 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
         "phase",
         `${phaseSign(action.phase, paint, null)} ${phaseWords[action.phase]}${action.cacheStatus === "hit" ? " (cached)" : ""}`,
       ],
+      ["why", around.wait === undefined ? null : printable(waitText(around.wait, Date.now()))],
       ["from", action.reusedFrom],
       ["attempt", action.attempt === 0 ? null : String(action.attempt)],
       [

@@ -158,7 +158,7 @@ const runFields = (run: RunView, isServed: boolean, paint: Paint): readonly (rea
 async function drawn(session: Session, run: RunView, paint: Paint): Promise<readonly string[]> {
   const tree = new RunTree();
   const notes = new Notes(session, run, tree);
-  await notes.open({ showsProgress: false });
+  await notes.open({ isLive: false, onWait: null });
   let token: string | null = null;
   let count = 0;
   do {
@@ -170,6 +170,7 @@ async function drawn(session: Session, run: RunView, paint: Paint): Promise<read
     count += page.items.length;
     token = page.token;
   } while (token !== null && count < maxDrawn);
+  if (!isTerminal(run.phase)) await notes.readWaits();
   const width = session.io.stdout.columns ?? 160;
   const lines = treeLines(tree, {
     run: run.name,

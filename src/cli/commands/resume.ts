@@ -6,16 +6,17 @@ import type { Manifest } from "../../core/task.ts";
 import { loadCode } from "../code.ts";
 import { usageError } from "../error-report.ts";
 import { existingDataDir, scopeOf } from "../place.ts";
-import { carry, type DisplayOptions, type Started } from "../running.ts";
+import { carry, type DisplayOptions, engineOf, type Started, type StartOptions, startOf } from "../running.ts";
 import { openSession, type Session, type SessionConfig } from "../session.ts";
 import type { Io } from "../terminal.ts";
 
-export type RerunOptions = DisplayOptions & {
-  readonly name?: string;
-  readonly recover?: boolean;
-  readonly recordedCode?: boolean;
-  readonly overwriteCache?: boolean;
-};
+export type RerunOptions = DisplayOptions &
+  StartOptions & {
+    readonly name?: string;
+    readonly recover?: boolean;
+    readonly recordedCode?: boolean;
+    readonly overwriteCache?: boolean;
+  };
 
 export async function resume(name: string, options: DisplayOptions, io: Io): Promise<number> {
   return carry(io, options, async (opened): Promise<Started> => {
@@ -55,6 +56,7 @@ export async function rerun(name: string, options: RerunOptions, io: Io): Promis
       inputs,
       source: before.source,
       overwriteCache: options.overwriteCache === true,
+      ...startOf(options),
       recovers: options.recover === true ? before.name : null,
     });
     return { session, run, isNew: created, currentBundle: manifest.bundle };
@@ -62,13 +64,12 @@ export async function rerun(name: string, options: RerunOptions, io: Io): Promis
 }
 
 function existing(options: DisplayOptions, io: Io): SessionConfig {
-  const { workers } = options;
   return {
     dataDir: existingDataDir(options, io),
     scope: scopeOf(options, io),
     io,
     isWarm: true,
-    ...(workers === undefined ? {} : { workers }),
+    engine: engineOf(options),
   };
 }
 

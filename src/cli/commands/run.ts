@@ -11,16 +11,17 @@ import { findTask, loadCode, type Source } from "../code.ts";
 import { usageError } from "../error-report.ts";
 import { type CommonOptions, dataDirOf, projectDirOf, scopeOf, sourceFile } from "../place.ts";
 import { runArguments } from "../run-arguments.ts";
-import { carry, type DisplayOptions, type Started } from "../running.ts";
+import { carry, type DisplayOptions, engineOf, type Started, type StartOptions, startOf } from "../running.ts";
 import { openSession, type Session } from "../session.ts";
 import type { Io } from "../terminal.ts";
 import { write } from "../terminal.ts";
 
-export type RunOptions = DisplayOptions & {
-  readonly name?: string;
-  readonly overwriteCache?: boolean;
-  readonly inputs?: string;
-};
+export type RunOptions = DisplayOptions &
+  StartOptions & {
+    readonly name?: string;
+    readonly overwriteCache?: boolean;
+    readonly inputs?: string;
+  };
 
 export async function run(
   rest: readonly string[],
@@ -32,12 +33,16 @@ export async function run(
     const { file, task, inputs: tokens } = runArguments(rest);
     const source = sourceOf(file, io);
     const dataDir = dataDirOf(options, io, source.projectDir);
-    const opening = openSession({ dataDir, scope: scopeOf(options, io), io, isWarm: true, ...workersOf(options) }).then(
-      (session) => {
-        opened(session);
-        return session;
-      },
-    );
+    const opening = openSession({
+      dataDir,
+      scope: scopeOf(options, io),
+      io,
+      isWarm: true,
+      engine: engineOf(options),
+    }).then((session) => {
+      opened(session);
+      return session;
+    });
     const { session, manifest } = await loadCode(source, opening, dataDir);
     const spec = findTask(manifest, task);
     const inputs = await checkedInputs(
@@ -53,6 +58,7 @@ export async function run(
       inputs,
       source,
       overwriteCache: options.overwriteCache === true,
+      ...startOf(options),
       recovers: null,
     });
     return { session, run: created, isNew, currentBundle: manifest.bundle };
@@ -63,9 +69,6 @@ export function sourceOf(file: string, io: Io): Source {
   const path = sourceFile(file, io);
   return { file: path, projectDir: projectDirOf(dirname(path)) };
 }
-
-const workersOf = ({ workers }: DisplayOptions): { readonly workers?: number } =>
-  workers === undefined ? {} : { workers };
 
 type Target = {
   readonly session: Session;
@@ -123,12 +126,16 @@ export async function withLoaded<T>(
   const dataDir = borrowed ?? wanted;
   let session: Session | null = null;
   try {
-    const opening = openSession({ dataDir, scope: scopeOf(options, io), io, workers: 1, isWarm: true }).then(
-      (opened) => {
-        session = opened;
-        return opened;
-      },
-    );
+    const opening = openSession({
+      dataDir,
+      scope: scopeOf(options, io),
+      io,
+      engine: { workers: 1, settings: {} },
+      isWarm: true,
+    }).then((opened) => {
+      session = opened;
+      return opened;
+    });
     const { manifest } = await loadCode(source, opening, dataDir);
     return await work(manifest);
   } finally {
