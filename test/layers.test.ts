@@ -21,7 +21,7 @@ const layers: Layers = {
   // The other half of the SDK: what its tasks talk to while they run.
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
-    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/stream.ts"],
+    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },
