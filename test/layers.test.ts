@@ -24,7 +24,7 @@ const layers: Layers = {
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
     doors: ["executor/capacity.ts"],
-    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/stream.ts"],
+    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },

@@ -3,9 +3,11 @@
 // R1  Only an attempt that the worker holds is listened to.
 // R2  The ends of an attempt's calls are followed from before its first call is made, so that no end
 //     falls between the two; and no longer than the worker holds the attempt.
+import { isTerminal } from "../core/action.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import { type AttemptId, type AttemptRef, attemptId, type TaskCalls } from "../core/messages.ts";
+import { type AttemptId, type AttemptRef, attemptId, type CallAnswer, type TaskCalls } from "../core/messages.ts";
 import { type FromWorker, maxRequestsInFlight, type ToWorker } from "../worker/protocol.ts";
+import { callsOf } from "../worker/shorthand.ts";
 import type { MessageWriter } from "../worker/stream.ts";
 
 export type CallRequest = Extract<FromWorker, { readonly type: "call" | "attach" | "abortCalls" }>;
@@ -59,10 +61,12 @@ export class CallService {
     }
     const { calls } = this.#options;
     switch (message.type) {
-      case "call":
+      case "call": {
+        const asked = callsOf(message);
         // A trace is told whole by its answer.
-        if (message.calls.some(({ type }) => type !== "trace")) this.#follow(attempt);
-        return { type: "answer", request, answers: await calls.call(attempt, message.calls) };
+        if (asked.some(({ type }) => type !== "trace")) this.#follow(attempt);
+        return { type: "answer", request, answers: (await calls.call(attempt, asked)).filter(isNews) };
+      }
       case "attach":
         await calls.attach(attempt, message.attach);
         return { type: "done", request };
@@ -93,6 +97,10 @@ export class CallService {
     if (!signal.aborted) throw new GodwitError("unavailable", "Godwit is closing.");
   }
 }
+
+/** What `follow` will not tell. */
+const isNews = (answer: CallAnswer): boolean =>
+  "refused" in answer || answer.phase === null || isTerminal(answer.phase);
 
 function wordsOf(error: unknown): { readonly code: GodwitError["code"]; readonly message: string } {
   if (isGodwitError(error)) return { code: error.code, message: error.message };

@@ -129,7 +129,7 @@ function errorOf(thrown: unknown): ActionError {
 
 startWorker({
   open: async () => ({
-    async runAttempt(launch, host, signal): Promise<Outcome> {
+    async runAttempt(launch, host, { signal }): Promise<Outcome> {
       const { run, action, attempt } = launch;
       const task = tasks[launch.spec.name] as Task;
       const input = launch.inputs.type === "inline" ? launch.inputs.text : "";

@@ -12,8 +12,9 @@ import {
   type LogLine,
   type TaskCalls,
 } from "../core/messages.ts";
-import type { AttemptState, FromWorker, MeasuredOutcome, ToWorker } from "../worker/protocol.ts";
-import { fromPoolFd, launchMessage, toPoolFd } from "../worker/protocol.ts";
+import type { AttemptState, FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
+import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
+import { LaunchWriter } from "../worker/shorthand.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
 import { CallService } from "./call-service.ts";
 import type { LogSink } from "./executor.ts";
@@ -75,6 +76,7 @@ export class WorkerProcess {
   readonly #questions = new Map<number, PromiseWithResolvers<WorkerReply>>();
   readonly #startTimer: NodeJS.Timeout;
   readonly #stderr: string[] = [];
+  readonly #launches = new LaunchWriter();
   #waiting = 0;
   #slow = 0;
   #lastQuestion = 0;
@@ -127,7 +129,7 @@ export class WorkerProcess {
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
       if (!isQuick) this.#slow += 1;
     }
-    this.#writer.send(launchMessage(launches.map(({ launch }) => launch)));
+    this.#writer.send({ type: "launch", launches: this.#launches.write(launches.map(({ launch }) => launch)) });
   }
 
   stop(ids: readonly AttemptId[], reason: string): void {
@@ -272,18 +274,17 @@ export class WorkerProcess {
     this.progressAtMs = performance.now();
   }
 
-  #end(outcomes: readonly MeasuredOutcome[]): void {
+  #end(outcomes: readonly ShortOutcome[]): void {
     const ended: { held: Held; measured: MeasuredOutcome }[] = [];
-    for (const measured of outcomes) {
-      const id = attemptId(measured.outcome);
+    for (const { attempt: id, activeMs, result } of outcomes) {
       const held = this.held.get(id);
       if (held === undefined) continue;
-      if (!outcomeTypes.includes(measured.outcome.result.type)) throw new Error("there is no such outcome");
+      if (!outcomeTypes.includes(result.type)) throw new Error("there is no such outcome");
       this.held.delete(id);
       this.#service.forget(id);
       if (held.state === "waiting") this.#waiting -= 1;
       else if (!held.isQuick) this.#slow -= 1;
-      ended.push({ held, measured });
+      ended.push({ held, measured: { outcome: { ...refOf(held.launch), result }, activeMs } });
     }
     this.progressAtMs = performance.now();
     this.#options.onOutcomes(ended);

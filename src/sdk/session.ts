@@ -43,11 +43,14 @@ export interface Caller {
 /** A call by a name of the user's own. */
 type Named = { readonly identity: string; readonly inputsHash: string; readonly end: Promise<CallState> };
 
+/** How an attempt learns that it is to stop. The signal may be made when it is asked for, and few ask. */
+export type Stopping = { readonly signal: AbortSignal };
+
 export type SessionOptions = {
   readonly launch: Launch;
   readonly calls: TaskCalls;
   readonly blobs: BlobStore;
-  readonly signal: AbortSignal;
+  readonly stopping: Stopping;
   readonly onWaiting: (isWaiting: boolean) => void;
 };
 
@@ -63,7 +66,7 @@ const maxBatchLength = 256 * 1024;
 export class Session {
   readonly launch: Launch;
   readonly blobs: BlobStore;
-  readonly signal: AbortSignal;
+  readonly #stopping: Stopping;
   readonly #calls: TaskCalls;
   readonly #onWaiting: (isWaiting: boolean) => void;
   readonly #attempt: AttemptRef;
@@ -72,25 +75,29 @@ export class Session {
   /** Labels of calls whose inputs are still being checked and stored. */
   readonly #preparing = new Set<{ readonly label: string }>();
   readonly #named = new Map<string, Named>();
-  readonly #following = new AbortController();
+  #following: AbortController | null = null;
   /** Full ones, and one that is being filled. */
   #queue: (readonly Call[])[] = [];
   #batch: Call[] = [];
   #batchLength = 0;
   #whenSent: PromiseWithResolvers<void> | null = null;
   #requests = 0;
+  #isListening = false;
   #isFlushing = false;
-  #isFollowing = false;
   #isClosed = false;
 
   constructor(options: SessionOptions) {
     this.launch = options.launch;
     this.blobs = options.blobs;
-    this.signal = options.signal;
+    this.#stopping = options.stopping;
     this.#calls = options.calls;
     this.#onWaiting = options.onWaiting;
-    this.#attempt = { run: options.launch.run, action: options.launch.action, attempt: options.launch.attempt };
-    options.signal.addEventListener("abort", this.#onStop, { once: true });
+    this.#attempt = options.launch;
+  }
+
+  /** Aborts when the attempt is to stop. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** The next name for such a call (names.ts R1): the n-th identical call has the n-th name. */
@@ -153,6 +160,10 @@ export class Session {
     }
   }
 
+  get hasUnended(): boolean {
+    return this.#pending.size > 0 || this.#preparing.size > 0;
+  }
+
   /** What is called, for each call that has not ended, sent or not. */
   unended(): readonly string[] {
     return [...this.#pending.values(), ...this.#preparing].map(({ label }) => label);
@@ -165,8 +176,10 @@ export class Session {
 
   close(): void {
     this.#isClosed = true;
+    if (!this.#isListening) return;
     this.signal.removeEventListener("abort", this.#onStop);
-    this.#following.abort();
+    // Without a reason of its own it would make one, with a stack.
+    this.#following?.abort("closed");
     this.#pending.clear();
     this.#tellSent();
   }
@@ -217,6 +230,10 @@ export class Session {
   #add(call: Call, caller: Caller): void {
     if (this.#pending.has(call.name) || this.#named.has(call.name)) throw nameTaken(call.name);
     if (this.#pending.size === 0) this.#onWaiting(true);
+    if (!this.#isListening) {
+      this.#isListening = true;
+      this.signal.addEventListener("abort", this.#onStop, { once: true });
+    }
     this.#pending.set(call.name, caller);
     this.#batch.push(call);
     this.#batchLength += call.type === "task" && call.inputs.type === "inline" ? call.inputs.text.length : 0;
@@ -272,8 +289,8 @@ export class Session {
 
   /** Started before the first request, so that no end falls between the answer and the following. */
   #follow(): void {
-    if (this.#isFollowing) return;
-    this.#isFollowing = true;
+    if (this.#following !== null) return;
+    this.#following = new AbortController();
     const states = this.#calls.follow(this.#attempt, this.#following.signal);
     const read = async (): Promise<void> => {
       for await (const batch of states) for (const state of batch) this.#settle(state);

@@ -144,7 +144,7 @@ export class LocalExecutor implements Executor {
         this.#wake();
       },
     };
-    runAttempt(launch, host, running.stopping.signal)
+    runAttempt(launch, host, running.stopping)
       .catch(
         (thrown: unknown): Outcome => ({
           run: launch.run,

@@ -5,31 +5,29 @@ import { fromPayload, toPayload } from "../blob/payload.ts";
 import { type ActionError, errorCodes } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
 import type { Launch, LogLine, Outcome, TaskCalls } from "../core/messages.ts";
-import { SessionCheckpoint } from "../sdk/checkpoint.ts";
-import { type Context, checkFraction, randomFrom, taskLog } from "../sdk/context.ts";
+import type { Context } from "../sdk/context.ts";
 import { runAs } from "../sdk/current.ts";
 import type { Definition } from "../sdk/definition.ts";
 import { actionError, permanentError } from "../sdk/errors.ts";
-import { progressReporter } from "../sdk/progress.ts";
 import type { Tasks } from "../sdk/registry.ts";
-import { SessionReport } from "../sdk/report.ts";
-import { CallRefused, Session } from "../sdk/session.ts";
+import { CallRefused, Session, type Stopping } from "../sdk/session.ts";
 import { issueText, validInput, validOutput } from "../sdk/validation.ts";
+import { AttemptContext } from "./attempt-context.ts";
 import { provideVariables } from "./variables.ts";
 
 export type AttemptHost = {
   readonly calls: TaskCalls;
   readonly blobs: BlobStore;
-  load(bundle: string, projectDir: string): Promise<Tasks>;
+  load(bundle: string, projectDir: string): Tasks | Promise<Tasks>;
   /** Whether the attempt does nothing but wait for its calls; such a one holds no place. */
-  onWaiting(isWaiting: boolean): void;
+  readonly onWaiting: (isWaiting: boolean) => void;
   log(line: LogLine): void;
   nowMs(): number;
 };
 
 type Result = Outcome["result"];
 
-export async function runAttempt(launch: Launch, host: AttemptHost, signal: AbortSignal): Promise<Outcome> {
+export async function runAttempt(launch: Launch, host: AttemptHost, stopping: Stopping): Promise<Outcome> {
   const outcome = (result: Result): Outcome => ({
     run: launch.run,
     action: launch.action,
@@ -56,8 +54,8 @@ export async function runAttempt(launch: Launch, host: AttemptHost, signal: Abor
     launch,
     calls: host.calls,
     blobs: host.blobs,
-    signal,
-    onWaiting: (isWaiting) => host.onWaiting(isWaiting),
+    stopping,
+    onWaiting: host.onWaiting,
   });
   try {
     return outcome(await runFunction(definition, session, host));
@@ -67,7 +65,7 @@ export async function runAttempt(launch: Launch, host: AttemptHost, signal: Abor
 }
 
 async function runFunction(definition: Definition, session: Session, host: AttemptHost): Promise<Result> {
-  const context = contextOf(session, host);
+  const context = new AttemptContext(session, host);
   let input: unknown;
   try {
     const literals = await fromPayload(session.launch.inputs, session.blobs);
@@ -84,8 +82,7 @@ async function runFunction(definition: Definition, session: Session, host: Attem
   } catch (error) {
     result = failed(error instanceof CallRefused ? error.error : actionError(error));
   }
-  await context.report.flush();
-  await context.settle();
+  if (!context.isSettled) await context.settle();
   return result;
 }
 
@@ -106,38 +103,10 @@ function invalid(code: "inputInvalid" | "outputInvalid", error: unknown): Action
   return actionError(error);
 }
 
-type AttemptContext = Context & { settle(): Promise<void> };
-
-function contextOf(session: Session, host: AttemptHost): AttemptContext {
-  const { launch } = session;
-  const log = taskLog(
-    (line) => host.log(line),
-    () => host.nowMs(),
-  );
-  const progress = progressReporter(session, log);
-  return {
-    run: { name: launch.runName, project: launch.project, domain: launch.domain },
-    action: launch.action,
-    task: launch.spec.name,
-    attempt: launch.attempt,
-    seed: launch.seed,
-    random: randomFrom(launch.seed),
-    signal: session.signal,
-    log,
-    progress: (fraction, message) => {
-      checkFraction(fraction);
-      progress.report(fraction, message ?? null);
-    },
-    checkpoint: new SessionCheckpoint(session),
-    report: new SessionReport(session),
-    settle: () => progress.settle(),
-  };
-}
-
 /** A call that nobody awaited is ended together with its parent; say so, for it is mostly a forgotten await. */
 function warnOfPending(session: Session, context: Context): void {
+  if (!session.hasUnended) return;
   const calls = session.unended();
-  if (calls.length === 0) return;
   context.log.warn(
     `${callCount(calls.length)} had not ended when ${session.launch.spec.name} returned (${calls[0]} for one) and will be aborted. Is an await missing?`,
   );

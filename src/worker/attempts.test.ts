@@ -19,7 +19,7 @@ function worker() {
   const started: Started[] = [];
   const outcomes: string[] = [];
   const attempts = new Attempts({
-    run: async ({ run, action, attempt }, onWaiting, signal): Promise<Outcome> => {
+    run: async ({ run, action, attempt }, onWaiting, { signal }): Promise<Outcome> => {
       const end = Promise.withResolvers<void>();
       started.push({ action, onWaiting, signal, end });
       await end.promise;

@@ -11,7 +11,26 @@ import { type AttemptId, type AttemptRef, attemptId, type Launch, type Outcome }
 import type { AttemptState, MeasuredOutcome } from "./protocol.ts";
 
 /** Runs one attempt. `onWaiting` tells when it begins and ceases to do nothing but wait for its calls. */
-export type Run = (launch: Launch, onWaiting: (isWaiting: boolean) => void, signal: AbortSignal) => Promise<Outcome>;
+export type Run = (launch: Launch, onWaiting: (isWaiting: boolean) => void, stopping: Stop) => Promise<Outcome>;
+
+/** What stops an attempt. Most attempts never ask for their signal, and it costs more than all else that starts one. */
+export class Stop {
+  #controller: AbortController | null = null;
+  #reason: DOMException | null = null;
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: string): void {
+    this.#reason ??= new DOMException(reason, "AbortError");
+    this.#controller?.abort(this.#reason);
+  }
+}
 
 export type AttemptsOptions = {
   readonly run: Run;
@@ -24,8 +43,9 @@ export type AttemptsOptions = {
 };
 
 type Running = {
+  readonly id: AttemptId;
   readonly launch: Launch;
-  readonly stopping: AbortController;
+  readonly stopping: Stop;
   state: AttemptState;
   told: AttemptState | null;
   activeSinceMs: number;
@@ -68,7 +88,7 @@ export class Attempts {
 
   stop(ids: readonly AttemptId[], reason: string): void {
     this.recall(ids);
-    for (const id of ids) this.#running.get(id)?.stopping.abort(new DOMException(reason, "AbortError"));
+    for (const id of ids) this.#running.get(id)?.stopping.abort(reason);
   }
 
   isRunning(attempt: AttemptRef): boolean {
@@ -86,7 +106,7 @@ export class Attempts {
     const running = this.#running.get(attemptId(attempt));
     if (running === undefined) return false;
     this.#end(running, { ...attempt, result: { type: "failed", error } });
-    running.stopping.abort(new DOMException(error.message, "AbortError"));
+    running.stopping.abort(error.message);
     return true;
   }
 
@@ -127,33 +147,34 @@ export class Attempts {
   }
 
   #start(launch: Launch): void {
-    const nowMs = performance.now();
+    const id = attemptId(launch);
     const running: Running = {
+      id,
       launch,
-      stopping: new AbortController(),
+      stopping: new Stop(),
       state: "active",
       told: null,
-      activeSinceMs: nowMs,
+      activeSinceMs: performance.now(),
       activeMs: 0,
     };
-    const id = attemptId(launch);
     this.#running.set(id, running);
     this.#active += 1;
     this.#noteChange(id);
-    const failed = (thrown: unknown): Outcome => ({
-      ...refOf(launch),
-      result: { type: "failed", error: this.#options.errorOf(thrown) },
-    });
     this.#options
-      .run(launch, (isWaiting) => this.#setState(running, isWaiting ? "waiting" : "active"), running.stopping.signal)
-      .catch(failed)
-      .then((outcome) => this.#end(running, outcome));
+      .run(launch, (isWaiting) => this.#setState(running, isWaiting ? "waiting" : "active"), running.stopping)
+      .then(
+        (outcome) => this.#end(running, outcome),
+        (thrown: unknown) => {
+          const error = this.#options.errorOf(thrown);
+          this.#end(running, { ...refOf(launch), result: { type: "failed", error } });
+        },
+      );
   }
 
   #setState(running: Running, state: AttemptState): void {
     if (running.state === state || !this.#isHeld(running)) return;
     this.#count(running, state);
-    this.#noteChange(attemptId(running.launch));
+    this.#noteChange(running.id);
     this.#startSoon();
   }
 
@@ -173,7 +194,7 @@ export class Attempts {
   #end(running: Running, outcome: Outcome): void {
     if (!this.#isHeld(running)) return;
     this.#count(running, "waiting");
-    this.#running.delete(attemptId(running.launch));
+    this.#running.delete(running.id);
     this.#keep(outcome, running.activeMs);
     // R2. Called from the end of the attempt's own promise, so nothing of its code is on the stack.
     if (performance.now() < this.#sliceEndsAtMs && !this.#isScheduled) this.#startNext();
@@ -181,7 +202,7 @@ export class Attempts {
   }
 
   #isHeld(running: Running): boolean {
-    return this.#running.get(attemptId(running.launch)) === running;
+    return this.#running.get(running.id) === running;
   }
 
   #keep(outcome: Outcome, activeMs: number): void {

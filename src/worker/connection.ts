@@ -12,6 +12,7 @@ import {
   type TaskCalls,
 } from "../core/messages.ts";
 import { type FromWorker, maxRequestsInFlight, type ToWorker } from "./protocol.ts";
+import { shortCalls } from "./shorthand.ts";
 
 type Answer = readonly CallAnswer[] | null;
 
@@ -31,7 +32,8 @@ export class Connection implements TaskCalls {
   }
 
   async call(attempt: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
-    return (await this.#request({ type: "call", request: this.#next(), attempt: refOf(attempt), calls })) ?? [];
+    const request = this.#next();
+    return (await this.#request({ type: "call", request, attempt: refOf(attempt), ...shortCalls(calls) })) ?? [];
   }
 
   async attach(attempt: AttemptRef, attach: Attach): Promise<void> {

@@ -26,7 +26,7 @@ export function program(loader: CodeLoader, blobs: BlobStore): Program {
   };
   const tasksOf = async (bundle: string, projectDir: string): Promise<Tasks> => (await load(bundle, projectDir)).tasks;
   return {
-    runAttempt: (launch, host, signal) => runAttempt(launch, { ...host, blobs, load: tasksOf }, signal),
+    runAttempt: (launch, host, stopping) => runAttempt(launch, { ...host, blobs, load: tasksOf }, stopping),
     async describe(bundle, projectDir) {
       const { code, tasks } = await load(bundle, projectDir);
       return describeTasks(bundle, firstFile(tasks, projectDir), tasks, code.graph);

@@ -9,29 +9,20 @@
 //     say which attempt it had started, it was the first of those sent.
 
 import type { ErrorCode } from "../core/error.ts";
-import type {
-  Attach,
-  AttemptId,
-  AttemptRef,
-  Call,
-  CallAnswer,
-  CallState,
-  Launch,
-  LogLine,
-  Outcome,
-} from "../core/messages.ts";
-import type { Manifest, TaskSpec } from "../core/task.ts";
+import type { Attach, AttemptId, AttemptRef, CallAnswer, CallState, LogLine, Outcome } from "../core/messages.ts";
+import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
+import type { ShortCalls, ShortLaunch } from "./shorthand.ts";
 
 export type ToWorker =
   /** Sent first. */
   | { readonly type: "welcome"; readonly dataDir: string }
-  | LaunchMessage
+  | { readonly type: "launch"; readonly launches: readonly ShortLaunch[] }
   /** Ends what has not started, and tells what has. An outcome follows either way, for the pool's books. */
   | { readonly type: "stop"; readonly attempts: readonly AttemptId[]; readonly reason: string }
   /** Gives back what has not started, as interrupted: it will run elsewhere. */
   | { readonly type: "recall"; readonly attempts: readonly AttemptId[] }
-  /** To `call`, under its number. */
+  /** To `call`, under its number. Of calls that are only on their way nothing is said: `ended` will tell of them. */
   | { readonly type: "answer"; readonly request: number; readonly answers: readonly CallAnswer[] }
   /** To `attach` and `abortCalls`. */
   | { readonly type: "done"; readonly request: number }
@@ -52,31 +43,11 @@ export type ToWorker =
       readonly inputs: Literals;
     };
 
-/** Each spec once: it is many times as long as the rest of a launch, and most launches share one. */
-export type LaunchMessage = {
-  readonly type: "launch";
-  readonly specs: readonly TaskSpec[];
-  readonly launches: readonly (Omit<Launch, "spec"> & { readonly spec: number })[];
-};
-
-export function launchMessage(launches: readonly Launch[]): LaunchMessage {
-  const places = new Map<TaskSpec, number>();
-  const placed = launches.map((launch) => {
-    const place = places.get(launch.spec) ?? places.size;
-    places.set(launch.spec, place);
-    return { ...launch, spec: place };
-  });
-  return { type: "launch", specs: [...places.keys()], launches: placed };
-}
-
-export const launchesOf = ({ specs, launches }: LaunchMessage): readonly Launch[] =>
-  launches.map((launch) => ({ ...launch, spec: specs[launch.spec] as TaskSpec }));
-
 export type FromWorker =
   /** Sent first: the worker's own code has loaded. */
   | { readonly type: "hello"; readonly pid: number }
   /** The first one of an attempt asks for the ends of its calls too. */
-  | { readonly type: "call"; readonly request: number; readonly attempt: AttemptRef; readonly calls: readonly Call[] }
+  | ({ readonly type: "call"; readonly request: number; readonly attempt: AttemptRef } & ShortCalls)
   | { readonly type: "attach"; readonly request: number; readonly attempt: AttemptRef; readonly attach: Attach }
   | {
       readonly type: "abortCalls";
@@ -85,7 +56,7 @@ export type FromWorker =
       readonly names: readonly string[];
       readonly reason: string;
     }
-  | { readonly type: "outcomes"; readonly outcomes: readonly MeasuredOutcome[] }
+  | { readonly type: "outcomes"; readonly outcomes: readonly ShortOutcome[] }
   /** Attempts whose state has changed since it was last told; those that ended in the meantime are left out. */
   | {
       readonly type: "states";
@@ -105,6 +76,12 @@ export type AttemptState = "active" | "waiting";
 
 /** `activeMs` leaves out the time in which the attempt only waited. */
 export type MeasuredOutcome = { readonly outcome: Outcome; readonly activeMs: number };
+
+export type ShortOutcome = {
+  readonly attempt: AttemptId;
+  readonly activeMs: number;
+  readonly result: Outcome["result"];
+};
 
 /** The worker reads from the one and writes to the other. */
 export const fromPoolFd = 3;

@@ -18,23 +18,32 @@ import {
 } from "../core/messages.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
+import type { Stopping } from "../sdk/session.ts";
 import { Attempts } from "./attempts.ts";
 import { Connection } from "./connection.ts";
 import { Output } from "./output.ts";
-import { type FromWorker, fromPoolFd, launchesOf, type ToWorker, toPoolFd } from "./protocol.ts";
+import {
+  type FromWorker,
+  fromPoolFd,
+  type MeasuredOutcome,
+  type ShortOutcome,
+  type ToWorker,
+  toPoolFd,
+} from "./protocol.ts";
+import { LaunchReader } from "./shorthand.ts";
 import { BlockingWriter, readLines } from "./stream.ts";
 
 /** What an attempt gets from its worker. */
 export type Host = {
   readonly calls: TaskCalls;
-  onWaiting(isWaiting: boolean): void;
+  readonly onWaiting: (isWaiting: boolean) => void;
   log(line: LogLine): void;
   nowMs(): number;
 };
 
 /** What is run, once it is known where the data lies. */
 export type Program = {
-  runAttempt(launch: Launch, host: Host, signal: AbortSignal): Promise<Outcome>;
+  runAttempt(launch: Launch, host: Host, stopping: Stopping): Promise<Outcome>;
   describe(bundle: string, projectDir: string): Promise<Manifest>;
   check(bundle: string, projectDir: string, task: string, inputs: Literals): Promise<readonly string[]>;
 };
@@ -60,11 +69,12 @@ class Worker {
   readonly #welcome = Promise.withResolvers<Program>();
   readonly #attempts: Attempts;
   readonly #output: Output;
+  readonly #launches = new LaunchReader();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#attempts = new Attempts({
-      run: (launch, onWaiting, signal) => this.#run(launch, onWaiting, signal),
+      run: (launch, onWaiting, stopping) => this.#run(launch, onWaiting, stopping),
       errorOf: options.errorOf,
       onEnd: (attempt) => this.#output.end(attempt),
       onReport: () => this.#writer.schedule(),
@@ -114,7 +124,7 @@ class Worker {
         this.#welcome.resolve(this.#options.open(message.dataDir));
         return;
       case "launch":
-        this.#attempts.launch(launchesOf(message));
+        this.#attempts.launch(this.#launches.read(message.launches));
         return;
       case "stop":
         this.#attempts.stop(message.attempts, message.reason);
@@ -133,10 +143,10 @@ class Worker {
     }
   }
 
-  async #run(launch: Launch, onWaiting: Host["onWaiting"], signal: AbortSignal): Promise<Outcome> {
+  async #run(launch: Launch, onWaiting: Host["onWaiting"], stopping: Stopping): Promise<Outcome> {
     const program = await this.#welcome.promise;
     const log = (line: LogLine): void => this.#output.log(launch, line);
-    return program.runAttempt(launch, { calls: this.#connection, onWaiting, log, nowMs: Date.now }, signal);
+    return program.runAttempt(launch, { calls: this.#connection, onWaiting, log, nowMs: Date.now }, stopping);
   }
 
   async #answer(question: Extract<ToWorker, { readonly type: "describe" | "check" }>): Promise<FromWorker> {
@@ -156,7 +166,7 @@ class Worker {
       this.#writer.send({ type: "logs", attempt: attempt && refOf(attempt), lines });
     }
     if (states.length > 0) this.#writer.send({ type: "states", attempts: states });
-    if (outcomes.length > 0) this.#writer.send({ type: "outcomes", outcomes });
+    if (outcomes.length > 0) this.#writer.send({ type: "outcomes", outcomes: outcomes.map(shortOutcome) });
   }
 
   #blamed(): AttemptRef | null {
@@ -190,6 +200,13 @@ class Worker {
     this.#writer.flush();
   }
 }
+
+/** To a millionth of a second: more digits take longer to write than the rest. */
+const shortOutcome = ({ outcome, activeMs }: MeasuredOutcome): ShortOutcome => ({
+  attempt: attemptId(outcome),
+  activeMs: Math.round(activeMs * 1_000) / 1_000,
+  result: outcome.result,
+});
 
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
