@@ -12,6 +12,8 @@ import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
+import { absence } from "./doctor/database-check.ts";
+import { type Diagnosis, examine } from "./doctor/doctor.ts";
 import { Engine } from "./engine/engine.ts";
 import type { Executor } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
@@ -62,6 +64,7 @@ export type Godwit = {
 export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const { dataDir, workers = availableParallelism(), wrap = {} } = config;
   await makeDataDir(dataDir);
+  checkDatabaseIsThere(dataDir);
   const database = await openSqliteStore({ path: join(dataDir, "godwit.db") });
   const store = wrap.store?.(database) ?? database;
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
@@ -123,6 +126,14 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   };
 }
 
+/** Looks at a data directory from below, and repairs it if that is wanted: what is damaged need not open. */
+export const examineDataDir = (options: {
+  readonly dataDir: string;
+  readonly isFull: boolean;
+  readonly repairs: boolean;
+  readonly onProgress: (text: string) => void;
+}): Promise<Diagnosis> => examine({ ...options, openBlobs: openFileBlobs, nowMs: Date.now() });
+
 const systemClock: Clock = {
   nowMs: Date.now,
   at: (atMs, callback) => {
@@ -132,6 +143,16 @@ const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** A new one in its place would hide that runs were lost. */
+function checkDatabaseIsThere(dataDir: string): void {
+  const lost = absence(dataDir);
+  if (lost === null) return;
+  throw new GodwitError(
+    "data_loss",
+    `${lost} Nothing has been touched: restore the database from a backup, or let \`godwit doctor --repair\` begin a new one.`,
+  );
+}
 
 async function makeDataDir(dataDir: string): Promise<void> {
   try {

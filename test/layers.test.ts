@@ -10,7 +10,11 @@ import { type Layers, type Tree, violations } from "./layers.ts";
 const layers: Layers = {
   core: { may: [], doors: "all", packages: ["node:crypto"] },
   idl: { may: ["core"], packages: ["@msgpack/msgpack", "hyparquet", "hyparquet-writer"] },
-  store: { may: ["core"], doors: ["store/documents.ts", "store/lineage.ts"], packages: ["node:sqlite"] },
+  store: {
+    may: ["core"],
+    doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
+    packages: ["node:sqlite"],
+  },
   blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {
@@ -26,9 +30,10 @@ const layers: Layers = {
   },
   engine: { may: ["core", "store", "blob", "executor"] },
   control: { may: ["core", "store", "blob", "logs"] },
+  doctor: { may: ["core", "store", "blob"] },
   "index.ts": { may: ["core", "sdk/"] },
   "godwit.ts": {
-    may: ["core", "idl/", "store/", "blob/", "logs/", "sdk/", "worker/", "executor/", "engine/", "control/"],
+    may: ["core", "idl/", "store/", "blob/", "logs/", "sdk/", "worker/", "executor/", "engine/", "control/", "doctor/"],
   },
   testing: {
     may: [
@@ -47,7 +52,7 @@ const layers: Layers = {
     packages: ["node:child_process"],
   },
   "testing.ts": { may: ["testing/"] },
-  cli: { may: ["core", "idl", "blob", "control", "sdk", "godwit.ts"], packages: ["commander"] },
+  cli: { may: ["core", "idl", "blob", "control", "doctor", "sdk", "godwit.ts"], packages: ["commander"] },
 };
 
 function repository(): Tree {
