@@ -12,6 +12,8 @@ import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
+import { absence } from "./doctor/database-check.ts";
+import { type Diagnosis, examine } from "./doctor/doctor.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
 import { Capacity } from "./executor/capacity.ts";
 import type { Executor } from "./executor/executor.ts";
@@ -66,6 +68,7 @@ export type Godwit = {
 export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const { dataDir, workers = availableParallelism(), wrap = {} } = config;
   await makeDataDir(dataDir);
+  checkDatabaseIsThere(dataDir);
   const database = await openSqliteStore({ path: join(dataDir, "godwit.db") });
   const store = wrap.store?.(database) ?? database;
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
@@ -137,6 +140,14 @@ async function isDone(store: Store, run: number): Promise<boolean> {
   return row !== undefined && isTerminal(row.phase) && (await store.sweeps([run], 1)).length === 0;
 }
 
+/** Looks at a data directory from below, and repairs it if that is wanted: what is damaged need not open. */
+export const examineDataDir = (options: {
+  readonly dataDir: string;
+  readonly isFull: boolean;
+  readonly repairs: boolean;
+  readonly onProgress: (text: string) => void;
+}): Promise<Diagnosis> => examine({ ...options, openBlobs: openFileBlobs, nowMs: Date.now() });
+
 const systemClock: Clock = {
   nowMs: Date.now,
   at: (atMs, callback) => {
@@ -146,6 +157,16 @@ const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** A new one in its place would hide that runs were lost. */
+function checkDatabaseIsThere(dataDir: string): void {
+  const lost = absence(dataDir);
+  if (lost === null) return;
+  throw new GodwitError(
+    "data_loss",
+    `${lost} Nothing has been touched: restore the database from a backup, or let \`godwit doctor --repair\` begin a new one.`,
+  );
+}
 
 async function makeDataDir(dataDir: string): Promise<void> {
   try {

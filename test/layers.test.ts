@@ -12,7 +12,11 @@ const layers: Layers = {
   machine: { may: ["core"], packages: ["node:child_process"] },
   settings: { may: ["core", "machine"] },
   idl: { may: ["core"], packages: ["@msgpack/msgpack", "hyparquet", "hyparquet-writer"] },
-  store: { may: ["core"], doors: ["store/documents.ts", "store/lineage.ts"], packages: ["node:sqlite"] },
+  store: {
+    may: ["core"],
+    doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
+    packages: ["node:sqlite"],
+  },
   blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {
@@ -29,6 +33,7 @@ const layers: Layers = {
   },
   engine: { may: ["core", "store", "blob", "executor"] },
   control: { may: ["core", "store", "blob", "logs"] },
+  doctor: { may: ["core", "store", "blob"] },
   "index.ts": { may: ["core", "sdk/"] },
   "godwit.ts": {
     may: [
@@ -43,6 +48,7 @@ const layers: Layers = {
       "executor/",
       "engine/",
       "control/",
+      "doctor/",
     ],
   },
   testing: {
@@ -63,7 +69,7 @@ const layers: Layers = {
     packages: ["node:child_process"],
   },
   "testing.ts": { may: ["testing/"] },
-  cli: { may: ["core", "settings", "idl", "blob", "control", "sdk", "godwit.ts"], packages: ["commander"] },
+  cli: { may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts"], packages: ["commander"] },
 };
 
 function repository(): Tree {

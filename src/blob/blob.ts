@@ -29,6 +29,8 @@ export interface BlobStore {
   list(after: string | null, limit: number): Promise<readonly string[]>;
   /** R2 for a whole blob, without keeping it: whether the bytes are what the name says. Null if absent. */
   verify(digest: string): Promise<boolean | null>;
+  /** Moves a damaged blob to where no one finds it, and tells where. Null if there is none, or it is not damaged. */
+  setAside(digest: string): Promise<string | null>;
 }
 
 /** 256 MiB: what `read` will hold in memory. */

@@ -159,6 +159,20 @@ class FileBlobs implements BlobStore {
     return this.#gate.through(() => this.#isGood(digest));
   }
 
+  async setAside(digest: string): Promise<string | null> {
+    if ((await this.verify(digest)) !== false) return null;
+    const aside = join(this.#dir, "damaged");
+    const path = join(aside, digest);
+    return translated(path, async () => {
+      await mkdir(aside, { recursive: true });
+      await rename(this.#path(digest), path);
+      // Another process may have healed it just before: then it goes back.
+      if (!(await hasDigest(path, digest))) return path;
+      await rename(path, this.#path(digest));
+      return null;
+    });
+  }
+
   /** R4: whether a good file of that size is in place, durably. */
   async #holds(digest: string, sizeBytes: number): Promise<boolean> {
     const found = await statOrNull(this.#path(digest));
@@ -331,6 +345,15 @@ async function digestOf(source: AsyncIterable<Uint8Array>): Promise<StoredBlob> 
     sizeBytes += chunk.byteLength;
   }
   return { digest: sum.digest("hex"), sizeBytes };
+}
+
+async function hasDigest(path: string, digest: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    return (await digestOf(chunks(file, path))).digest === digest;
+  } finally {
+    await file.close();
+  }
 }
 
 async function copyInto(file: FileHandle, source: ByteChunks, path: string): Promise<StoredBlob> {

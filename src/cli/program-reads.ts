@@ -230,8 +230,9 @@ function cacheCommand(io: Io, finish: Finish): Command {
 function doctorCommand(io: Io, finish: Finish): Command {
   const command = withCommonOptions(new Command("doctor"))
     .description("check the installation and the data directory")
-    .option("--full", "read every blob, not only a sample")
-    .addHelpText("after", "\nExit code 0: healthy, 1: something has to be done.");
+    .option("--full", "read every byte that is stored, also of more than 4 GB")
+    .option("--repair", "put right what can be; damaged files are moved aside, nothing is deleted")
+    .addHelpText("after", "\nWithout --repair nothing is changed.\nExit code 0: healthy, 1: something has to be done.");
   command.action(async () => {
     const { doctor } = await import("./commands/doctor.ts");
     finish(await doctor(optionsOf<DoctorOptions>(command), io));

@@ -1,5 +1,5 @@
 // The embedded store: a SQLite file in WAL mode that several processes may open at once.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GodwitError } from "../core/error.ts";
@@ -25,6 +25,7 @@ export type SqliteOptions = ConnectionOptions;
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   if (options.path !== memoryPath) makeDirectory(options.path);
+  checkFiles(options.path);
   const connection = new Connection(options);
   try {
     await migrateWhenFree(connection);
@@ -44,6 +45,16 @@ function makeDirectory(path: string): void {
     const message = `The directory of the database ${path} cannot be made (${found}). Check the disk and who may write there.`;
     throw new GodwitError(isFull ? "resource_exhausted" : "permission_denied", message, { cause });
   }
+}
+
+// SQLite takes a file that is missing or empty for a new database, and removes the log beside it.
+function checkFiles(path: string): void {
+  const hasBytes = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (path === memoryPath || hasBytes(path) || !hasBytes(`${path}-wal`)) return;
+  throw new GodwitError(
+    "data_loss",
+    `The database ${path} is missing or empty, but its log ${path}-wal is there. Nothing has been touched: run \`godwit doctor --repair\` to make the database again from its log, or restore both from a backup.`,
+  );
 }
 
 const openTries = 50;

@@ -60,6 +60,7 @@ export function memoryBlobs(): BlobStore {
         .sort()
         .filter((digest) => after === null || digest > after)
         .slice(0, limit),
+    setAside: async () => null,
     verify: async (digest) => (blobs.has(digest) ? true : null),
   };
 }

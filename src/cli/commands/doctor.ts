@@ -1,29 +1,18 @@
 // `godwit doctor`: whether the installation and the data directory are sound, and what to do if not.
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { isTerminal, type Phase, phases } from "../../core/action.ts";
-import { blobsOf } from "../../core/value.ts";
+import { type Diagnosis, type Finding, good, note, problem } from "../../doctor/doctor.ts";
 import { messageOf } from "../error-report.ts";
 import { type CommonOptions, dataDirOf, projectDirOf, scopeOf } from "../place.ts";
 import { openSession, type Session } from "../session.ts";
 import { type Io, type Paint, paintFor, write, writeJson } from "../terminal.ts";
 import { plural, sizeText } from "../text.ts";
 
-export type DoctorOptions = CommonOptions & { readonly full?: boolean };
-
-type Finding = {
-  readonly check: string;
-  /** A note asks for nothing; a problem does, and makes the exit code 1. */
-  readonly verdict: "good" | "note" | "problem";
-  readonly text: string;
-  readonly next: string | null;
-};
+export type DoctorOptions = CommonOptions & { readonly full?: boolean; readonly repair?: boolean };
 
 const oldestNode = 24;
 const enoughFreeBytes = 500_000_000;
-const sampledBlobs = 200;
 const pageSize = 1_000;
-/** Actions that are looked through for those that name a damaged blob. */
-const maxSearched = 50_000;
 
 export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const dataDir = dataDirOf(options, io, projectDirOf(io.cwd));
@@ -37,15 +26,6 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
     );
   return isHealthy ? 0 : 1;
 }
-
-const good = (check: string, text: string): Finding => ({ check, verdict: "good", text, next: null });
-const note = (check: string, text: string, next: string | null = null): Finding => ({
-  check,
-  verdict: "note",
-  text,
-  next,
-});
-const problem = (check: string, text: string, next: string): Finding => ({ check, verdict: "problem", text, next });
 
 function nodeVersion(): Finding {
   const { node } = process.versions;
@@ -63,25 +43,53 @@ async function examined(dataDir: string, options: DoctorOptions, io: Io): Promis
   }
   const place = [...(await directory(dataDir)), await space(dataDir)];
   if (place.some(({ check, verdict }) => check === "data directory" && verdict === "problem")) return place;
+  const { findings, isUsable } = await diagnosis(dataDir, options, io);
+  return [...place, ...findings, ...(isUsable ? await inUse(dataDir, options, io) : [])];
+}
+
+async function diagnosis(dataDir: string, options: DoctorOptions, io: Io): Promise<Diagnosis> {
+  const { examineDataDir } = await import("../../godwit.ts");
+  const repairs = options.repair === true;
+  const progress = new Progress(io);
+  try {
+    const isFull = repairs || options.full === true;
+    return await examineDataDir({ dataDir, isFull, repairs, onProgress: (text) => progress.say(text) });
+  } finally {
+    progress.end();
+  }
+}
+
+async function inUse(dataDir: string, options: DoctorOptions, io: Io): Promise<readonly Finding[]> {
   let session: Session;
   try {
     session = await openSession({ dataDir, scope: scopeOf(options, io), io });
   } catch (error) {
-    return [
-      ...place,
-      problem("database", messageOf(error), "See the message; the data directory has not been touched."),
-    ];
+    return [problem("database", messageOf(error), "See the message.")];
   }
   try {
-    return [
-      ...place,
-      await database(session),
-      ...(await blobs(session, options.full === true)),
-      ...(await runs(session)),
-      ...(await engines(session)),
-    ];
+    return [...(await runs(session)), ...(await engines(session))];
   } finally {
     await session.godwit.close();
+  }
+}
+
+/** One line that is written over, where somebody looks; else a line each. */
+class Progress {
+  readonly #io: Io;
+  #isShown = false;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  say(text: string): void {
+    const isTerminal = this.#io.stderr.isTTY === true;
+    this.#io.stderr.write(isTerminal ? `\r\x1b[2K${text}` : `${text}\n`);
+    this.#isShown = isTerminal;
+  }
+
+  end(): void {
+    if (this.#isShown) this.#io.stderr.write("\r\x1b[2K");
   }
 }
 
@@ -113,85 +121,6 @@ async function space(dataDir: string): Promise<Finding> {
         `Only ${sizeText(freeBytes)} left on the disk of ${dataDir}.`,
         "Make room: a full disk fails runs.",
       );
-}
-
-async function database({ godwit }: Session): Promise<Finding> {
-  const wrong = await godwit.store.verify();
-  return wrong.length === 0
-    ? good("database", "sound")
-    : problem(
-        "database",
-        `The database is damaged: ${wrong.slice(0, 5).join("; ")}`,
-        "Restore the data directory from a backup, or move it away and run anew.",
-      );
-}
-
-async function blobs(session: Session, isFull: boolean): Promise<readonly Finding[]> {
-  const store = session.godwit.blobs;
-  const damaged: string[] = [];
-  let checked = 0;
-  let after: string | null = null;
-  let isAll = true;
-  for (;;) {
-    const digests: readonly string[] = await store.list(after, isFull ? pageSize : sampledBlobs);
-    for (const digest of digests) {
-      if ((await store.verify(digest)) === false) damaged.push(digest);
-      checked++;
-    }
-    after = digests.at(-1) ?? null;
-    if (digests.length === 0) break;
-    if (!isFull) {
-      isAll = (await store.list(after, 1)).length === 0;
-      break;
-    }
-  }
-  if (damaged.length === 0) {
-    const text = `${plural(checked, "blob")} checked, none damaged`;
-    return [isAll ? good("blobs", text) : good("blobs", `${text} (a sample: --full checks all)`)];
-  }
-  const owners = await ownersOf(session, new Set(damaged));
-  return damaged.map((digest) => {
-    const of = owners.get(digest);
-    return problem(
-      "blobs",
-      `The blob ${digest} is damaged${of === undefined ? "" : `; it belongs to ${of.join(", ")}`}.`,
-      "Results that need it fail to load; rerun those runs: the cache takes damaged entries for misses.",
-    );
-  });
-}
-
-/** `run/action` names that mention these blobs, newest runs first, as far as looking goes. */
-async function ownersOf(
-  { godwit, scope }: Session,
-  digests: ReadonlySet<string>,
-): Promise<ReadonlyMap<string, string[]>> {
-  const owners = new Map<string, string[]>();
-  const { items } = await godwit.control.listRuns(scope, { limit: pageSize, token: null });
-  let searched = 0;
-  const add = (digest: string, owner: string): void => {
-    if (!digests.has(digest)) return;
-    const known = owners.get(digest) ?? [];
-    if (known.length < 5 && !known.includes(owner)) owners.set(digest, [...known, owner]);
-  };
-  for (const run of items) {
-    add(run.bundle, `the code of ${run.name}`);
-    let token: string | null = null;
-    do {
-      const page = await godwit.control.listActions(scope, run.name, { limit: pageSize, token });
-      for (const action of page.items) {
-        for (const payload of [action.inputs, action.outputs]) {
-          if (payload?.type === "blob") add(payload.digest, `${run.name}/${action.name}`);
-          if (payload?.type === "inline")
-            for (const digest of blobsOf(await godwit.control.literals(payload)))
-              add(digest, `${run.name}/${action.name}`);
-        }
-      }
-      searched += page.items.length;
-      token = page.token;
-    } while (token !== null && searched < maxSearched);
-    if (searched >= maxSearched) break;
-  }
-  return owners;
 }
 
 const unfinished: readonly Phase[] = phases.filter((phase) => !isTerminal(phase));
@@ -232,7 +161,12 @@ async function engines({ godwit }: Session): Promise<readonly Finding[]> {
   ];
 }
 
-const signs = { good: ["green", "✓"], note: ["yellow", "•"], problem: ["red", "✗"] } as const;
+const signs = {
+  good: ["green", "✓"],
+  note: ["yellow", "•"],
+  problem: ["red", "✗"],
+  repaired: ["green", "+"],
+} as const;
 
 function findingLines(findings: readonly Finding[], paint: Paint): readonly string[] {
   const width = Math.max(...findings.map(({ check }) => check.length));
@@ -246,6 +180,7 @@ function findingLines(findings: readonly Finding[], paint: Paint): readonly stri
 }
 
 function verdictText(findings: readonly Finding[]): string {
-  const count = findings.filter(({ verdict }) => verdict === "problem").length;
-  return count === 0 ? "All is well." : `${plural(count, "problem")} found.`;
+  const count = (wanted: Finding["verdict"]): number => findings.filter(({ verdict }) => verdict === wanted).length;
+  const repairs = count("repaired") === 0 ? "" : `${plural(count("repaired"), "repair")} made. `;
+  return `${repairs}${count("problem") === 0 ? "All is well." : `${plural(count("problem"), "problem")} found.`}`;
 }
