@@ -2,7 +2,7 @@
 // they do to it. A task's input is text.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ActionError, isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
@@ -61,6 +61,19 @@ const tasks: { readonly [name: string]: Task } = {
   spin: async (_, { launch }) => {
     mark(launch, "spin");
     for (;;);
+  },
+  /** Input: milliseconds. */
+  "spins for": async (input, { launch }) => {
+    mark(launch, "spins for");
+    const untilMs = performance.now() + Number(input);
+    while (performance.now() < untilMs);
+    return input;
+  },
+  /** Until there is a file of that name. */
+  gate: async (input, { launch }) => {
+    mark(launch, `${process.pid}`);
+    while (!existsSync(join(launch.projectDir, input))) await pause(5);
+    return `through in ${process.pid}`;
   },
   /** Quick, unless told otherwise. */
   moody: async (input) => {

@@ -42,6 +42,8 @@ export type PoolOptions = {
   readonly program?: URL;
   /** Default: `stopGraceMs`. */
   readonly stopGraceMs?: number;
+  /** See `WorkerOptions`. */
+  readonly stoppedLeaseMs?: number;
 };
 
 export type WorkerPool = Executor & {
@@ -263,6 +265,7 @@ class Pool implements WorkerPool {
         dataDir: this.#options.dataDir,
         calls: this.#options.calls,
         logs: this.#options.logs,
+        stoppedLeaseMs: this.#options.stoppedLeaseMs,
         onText: (text) => this.#say(text),
         onReady: () => {
           this.#startFailures = 0;

@@ -20,6 +20,7 @@ import { CallService } from "./call-service.ts";
 import type { LogSink } from "./executor.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
 import type { Loss } from "./loss.ts";
+import { StopWatch, stoppedLeaseMs } from "./stop-watch.ts";
 
 export type Held = {
   readonly id: AttemptId;
@@ -48,6 +49,8 @@ export type WorkerOptions = {
   /** After states or places have changed. */
   readonly onChange: () => void;
   readonly onGone: (loss: Loss) => void;
+  /** How long the process may be stopped before it is given up. Default: `stoppedLeaseMs`. */
+  readonly stoppedLeaseMs?: number | undefined;
 };
 
 /** A worker that has not said anything after this is taken for broken. Long, for a machine under load. */
@@ -75,6 +78,7 @@ export class WorkerProcess {
   readonly #service: CallService;
   readonly #questions = new Map<number, PromiseWithResolvers<WorkerReply>>();
   readonly #startTimer: NodeJS.Timeout;
+  readonly #stopWatch: StopWatch;
   readonly #stderr: string[] = [];
   readonly #launches = new LaunchWriter();
   #waiting = 0;
@@ -95,6 +99,14 @@ export class WorkerProcess {
     const isHeld = (id: AttemptId): boolean => this.held.has(id);
     this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld });
     this.#startTimer = setTimeout(() => this.#break("The worker process did not start in time."), startTimeoutMs);
+    const leaseMs = options.stoppedLeaseMs ?? stoppedLeaseMs;
+    const stopped = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
+    this.#stopWatch = new StopWatch({
+      pid: this.pid,
+      leaseMs,
+      isNeeded: () => this.held.size + this.#questions.size > 0,
+      onLost: () => this.#break(`The worker process ${this.pid} ${stopped}.`),
+    });
     this.#read();
     this.#process.exited.then(
       ({ code, signal }) => this.#finish(code, signal),
@@ -129,6 +141,7 @@ export class WorkerProcess {
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
       if (!isQuick) this.#slow += 1;
     }
+    this.#stopWatch.start();
     this.#writer.send({ type: "launch", launches: this.#launches.write(launches.map(({ launch }) => launch)) });
   }
 
@@ -151,6 +164,7 @@ export class WorkerProcess {
     this.#lastQuestion += 1;
     const answered = Promise.withResolvers<WorkerReply>();
     this.#questions.set(this.#lastQuestion, answered);
+    this.#stopWatch.start();
     try {
       this.#writer.send({ ...question, request: this.#lastQuestion } as NumberedQuestion);
     } catch (error) {
@@ -310,6 +324,7 @@ export class WorkerProcess {
   async #finish(exitCode: number | null, signal: NodeJS.Signals | null, startError?: unknown): Promise<void> {
     this.state = "leaving";
     clearTimeout(this.#startTimer);
+    this.#stopWatch.close();
     const { stdio, stdout, stderr } = this.#process;
     stdio[fromPoolFd]?.destroy();
     await closed([stdout, stderr, stdio[toPoolFd]].filter((pipe) => pipe != null));
