@@ -50,7 +50,9 @@ export async function call(parts: Parts, caller: AttemptRef, calls: readonly Cal
   const run = await parts.runById(caller.run);
   const { tasks } = await parts.documents.manifest(run.bundle);
   for (let tries = 0; tries < maxTries; tries++) {
-    const answers = await tryCall(parts, { run, tasks, caller }, calls);
+    // What a first attempt calls has as a rule not been called before; if it has, the commit says so.
+    const isNew = tries === 0 && caller.attempt === 1 && run.recovers === null && !asksOnly(calls);
+    const answers = await tryCall(parts, { run, tasks, caller }, calls, isNew);
     if (answers !== null) return answers;
   }
   throw new GodwitError(
@@ -59,6 +61,10 @@ export async function call(parts: Parts, caller: AttemptRef, calls: readonly Cal
   );
 }
 
+/** Whether some of them look for what is recorded already. */
+const asksOnly = (calls: readonly Call[]): boolean =>
+  calls.some((request) => request.type === "trace" && request.result === null);
+
 function checkSize(calls: number): void {
   if (calls <= maxCallsPerRequest) return;
   throw new GodwitError("resource_exhausted", `A request is about at most ${maxCallsPerRequest} calls, not ${calls}.`);
@@ -66,17 +72,18 @@ function checkSize(calls: number): void {
 
 type Calling = { readonly run: Run; readonly tasks: KnownTasks; readonly caller: AttemptRef };
 
-/** Null: somebody else was faster; read and decide again. */
-async function tryCall(parts: Parts, calling: Calling, calls: readonly Call[]): Promise<readonly CallAnswer[] | null> {
+/** Null: somebody else was faster, or not all of them were new; read and decide again. */
+async function tryCall(
+  parts: Parts,
+  calling: Calling,
+  calls: readonly Call[],
+  isNew: boolean,
+): Promise<readonly CallAnswer[] | null> {
   const { run, caller } = calling;
-  const names = [...new Set(calls.map(({ name }) => name))];
+  const names = isNew ? [] : [...new Set(calls.map(({ name }) => name))];
   const [parent, ...known] = await currentAttempt(parts, caller, names);
   const existing = new Map(known.map((action) => [action.name, action]));
-  const recovered = await recoverable(
-    parts,
-    run,
-    calls.filter(({ name }) => !existing.has(name)),
-  );
+  const recovered = await recoverable(parts, run, isNew ? [] : calls.filter(({ name }) => !existing.has(name)));
   const changes: Change[] = [];
   const documents = new Map<string, string>();
   const answers = calls.map((request): CallAnswer => {
