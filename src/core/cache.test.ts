@@ -1,7 +1,9 @@
 // What a cache key covers: each part changes it, and what is not a part does not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { cacheKey, differences, hashInputs, type InputHashes, keyParts, unkeyedReason } from "./cache.ts";
+import { canonicalJson, hashParts } from "./hash.ts";
 import { defaultRetries } from "./retry.ts";
 import type { TaskSpec } from "./task.ts";
 
@@ -124,4 +126,17 @@ test("inputs are hashed one by one, by content", () => {
   const hashes = hashInputs({ a: { type: "string", value: "x" }, b: { type: "string", value: "x" } });
   assert.deepEqual(Object.keys(hashes), ["a", "b"]);
   assert.equal(hashes.a, hashes.b);
+});
+
+test("a key is the hash of the canonical text of its parts, whatever the inputs are called", () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.string()), fc.array(fc.string()), (hashes, ignored) => {
+      const keyed: TaskSpec = {
+        ...spec,
+        cache: { type: "auto", ignoredInputs: [...ignored, ...Object.keys(hashes).slice(2)] },
+      };
+      const parts = keyParts(keyed, hashes);
+      assert.equal(cacheKey(scope, keyed, hashes), hashParts(scope.project, scope.domain, canonicalJson(parts)));
+    }),
+  );
 });

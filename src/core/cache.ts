@@ -68,15 +68,45 @@ export function keyParts(spec: TaskSpec, inputs: InputHashes): KeyParts | null {
   return parts;
 }
 
-/** R1, R2. */
+/** R1, R2. The hash of the scope and of the parts as canonical JSON. */
 export function cacheKey(
   scope: { project: string; domain: string },
   spec: TaskSpec,
   inputs: InputHashes,
 ): string | null {
-  const parts = keyParts(spec, inputs);
-  return parts === null ? null : hashParts(scope.project, scope.domain, canonicalJson(parts));
+  const frame = frameOf(spec);
+  if (frame === null) return null;
+  const members: string[] = [];
+  for (const name of Object.keys(inputs).sort())
+    if (!frame.ignored.has(name)) members.push(memberText(`input ${name}`, inputs[name] as string));
+  return hashParts(scope.project, scope.domain, `{${[...frame.before, ...members, ...frame.after].join(",")}}`);
 }
+
+/** What of a key's text is the same for all calls of a task: what sorts before its inputs, and what behind. */
+type Frame = {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly ignored: ReadonlySet<string>;
+};
+
+const frames = new WeakMap<TaskSpec, Frame | null>();
+
+function frameOf(spec: TaskSpec): Frame | null {
+  const known = frames.get(spec);
+  if (known !== undefined) return known;
+  const parts = keyParts(spec, {});
+  const names = Object.keys(parts ?? {}).sort();
+  const textOf = (name: string): string => memberText(name, (parts as KeyParts)[name] as string);
+  const frame = parts && {
+    before: names.filter((name) => name < "input ").map(textOf),
+    after: names.filter((name) => name > "input ").map(textOf),
+    ignored: new Set(ignoredInputs(spec)),
+  };
+  frames.set(spec, frame);
+  return frame;
+}
+
+const memberText = (name: string, value: string): string => `${JSON.stringify(name)}:${JSON.stringify(value)}`;
 
 export type PartDifference = { readonly part: string; readonly entry: string | null; readonly now: string | null };
 
