@@ -32,7 +32,11 @@ export class CallService {
     this.#inFlight += 1;
     this.#answer(message)
       .catch((error: unknown): ToWorker => ({ type: "refused", request, ...wordsOf(error) }))
-      .then((reply) => this.#options.writer.send(reply))
+      .then((reply) => {
+        // Nothing that the attempt waits for: its calls are on their way.
+        if (reply.type === "answer" && reply.answers.length === 0) this.#options.writer.sendLater(reply);
+        else this.#options.writer.send(reply);
+      })
       // The answer itself is too long for a line.
       .catch((error: unknown) => this.#options.writer.send({ type: "refused", request, ...wordsOf(error) }))
       .finally(() => {

@@ -52,6 +52,8 @@ export type SessionOptions = {
   readonly blobs: BlobStore;
   readonly stopping: Stopping;
   readonly onWaiting: (isWaiting: boolean) => void;
+  /** Calls back soon, when whatever is called at once has been called (R1). */
+  readonly atTurnEnd: (work: () => void) => void;
 };
 
 /** Requests on their way at once; the rest of a large fan-out waits here. */
@@ -69,6 +71,7 @@ export class Session {
   readonly #stopping: Stopping;
   readonly #calls: TaskCalls;
   readonly #onWaiting: (isWaiting: boolean) => void;
+  readonly #atTurnEnd: (work: () => void) => void;
   readonly #attempt: AttemptRef;
   readonly #sequences = new Map<string, number>();
   readonly #pending = new Map<string, Caller>();
@@ -92,6 +95,7 @@ export class Session {
     this.#stopping = options.stopping;
     this.#calls = options.calls;
     this.#onWaiting = options.onWaiting;
+    this.#atTurnEnd = options.atTurnEnd;
     this.#attempt = options.launch;
   }
 
@@ -245,7 +249,7 @@ export class Session {
   #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    setImmediate(() => {
+    this.#atTurnEnd(() => {
       this.#isFlushing = false;
       this.#flush();
     });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { testGodwit } from "../testing/environment.ts";
 import { environment } from "./environment.ts";
 import { TaskError } from "./errors.ts";
+import { map } from "./map.ts";
 
 const env = environment({ name: "calls" });
 const double = env.task({ name: "double", input: z.object({ n: z.int() }), output: z.int() }, ({ n }) => 2 * n);
@@ -35,6 +36,26 @@ test("a mistake in a call is its caller's, and its place is the line of the call
     assert.ok(location.line > (task.definition.spec().location?.line ?? Number.POSITIVE_INFINITY));
     assert.equal(origin, null);
   }
+});
+
+test("what a failed call throws has the caller's line in its stack, and its own code", async () => {
+  const failing = env.task({ name: "failing", input: z.object({ n: z.int() }) }, () => {
+    throw new RangeError("no");
+  });
+  const leads: boolean[] = [];
+  const note = (error: unknown): void => {
+    assert.ok(error instanceof TaskError && error.code === "RangeError");
+    leads.push(/\n +at async [^\n]*task\.test\.ts:\d+/.test(error.stack ?? ""));
+  };
+  const caller = env.task({ name: "caller" }, async () => {
+    const alone = async () => await failing({ n: 1 });
+    await alone().catch(note);
+    const together = async () => await Promise.all([double({ n: 1 }), failing({ n: 2 })]);
+    await together().catch(note);
+    await map(failing, [{ n: 3 }]).catch(note);
+  });
+  await (await godwit.run(caller)).outputs();
+  assert.deepEqual(leads, [true, true, true]);
 });
 
 test("a call that failed before it was awaited ends nothing but itself", async () => {

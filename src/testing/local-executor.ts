@@ -138,6 +138,7 @@ export class LocalExecutor implements Executor {
       blobs,
       nowMs,
       load: () => Promise.resolve(tasks()),
+      atTurnEnd: setImmediate,
       log: (line: LogLine) => logs.append(launch, [line]),
       onWaiting: (isWaiting: boolean) => {
         running.isWaiting = isWaiting;

@@ -21,6 +21,8 @@ export type AttemptHost = {
   load(bundle: string, projectDir: string): Tasks | Promise<Tasks>;
   /** Whether the attempt does nothing but wait for its calls; such a one holds no place. */
   readonly onWaiting: (isWaiting: boolean) => void;
+  /** Calls back soon, when whatever is called at once has been called. */
+  readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
   nowMs(): number;
 };
@@ -56,6 +58,7 @@ export async function runAttempt(launch: Launch, host: AttemptHost, stopping: St
     blobs: host.blobs,
     stopping,
     onWaiting: host.onWaiting,
+    atTurnEnd: host.atTurnEnd,
   });
   try {
     return outcome(await runFunction(definition, session, host));

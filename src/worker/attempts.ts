@@ -73,7 +73,7 @@ export class Attempts {
 
   launch(launches: readonly Launch[]): void {
     this.#queue.push(...launches);
-    this.#startSoon();
+    this.#startSoon("read");
   }
 
   /** Gives up those that have not started. */
@@ -128,16 +128,17 @@ export class Attempts {
     return { states, outcomes };
   }
 
-  #startSoon(): void {
+  /** `when`: after all that was read together, or after all that can be read by now. */
+  #startSoon(when: "read" | "turn ended"): void {
     if (this.#isScheduled || this.#queue.length === 0 || this.#active > 0) return;
     this.#isScheduled = true;
-    outside(() =>
-      setImmediate(() => {
-        this.#isScheduled = false;
-        this.#sliceEndsAtMs = performance.now() + sliceMs;
-        this.#startNext();
-      }),
-    );
+    const start = (): void => {
+      this.#isScheduled = false;
+      this.#sliceEndsAtMs = performance.now() + sliceMs;
+      this.#startNext();
+    };
+    if (when === "read") process.nextTick(start);
+    else setImmediate(start);
   }
 
   #startNext(): void {
@@ -175,7 +176,7 @@ export class Attempts {
     if (running.state === state || !this.#isHeld(running)) return;
     this.#count(running, state);
     this.#noteChange(running.id);
-    this.#startSoon();
+    this.#startSoon("turn ended");
   }
 
   #count(running: Running, state: AttemptState): void {
@@ -198,7 +199,7 @@ export class Attempts {
     this.#keep(outcome, running.activeMs);
     // R2. Called from the end of the attempt's own promise, so nothing of its code is on the stack.
     if (performance.now() < this.#sliceEndsAtMs && !this.#isScheduled) this.#startNext();
-    else this.#startSoon();
+    else this.#startSoon("turn ended");
   }
 
   #isHeld(running: Running): boolean {

@@ -46,6 +46,29 @@ test("what is said in one turn is one write", async () => {
   assert.deepEqual(writes, ["0\n1\n2\n"]);
 });
 
+test("what nobody waits for goes with what is sent next, and by itself if nothing is", async () => {
+  const writes: string[] = [];
+  let written = Promise.withResolvers<void>();
+  const pipe = new Writable({
+    write: (chunk, _, done) => {
+      writes.push(String(chunk));
+      written.resolve();
+      done();
+    },
+  });
+  const writer = new MessageWriter<number>(pipe);
+  writer.sendLater(0);
+  writer.send(1);
+  await written.promise;
+  assert.deepEqual(writes, ["0\n1\n"]);
+  written = Promise.withResolvers();
+  writer.sendLater(2);
+  const ticking = setInterval(() => undefined, 1_000);
+  await written.promise;
+  clearInterval(ticking);
+  assert.deepEqual(writes.slice(1), ["2\n"]);
+});
+
 test("a full pipe is not written to, and senders that can wait do until it is read", async () => {
   const writes: string[] = [];
   let read: () => void = assert.fail;

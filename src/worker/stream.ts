@@ -62,6 +62,9 @@ function lineOf(message: unknown): string {
   return text;
 }
 
+/** How long what nobody waits for may wait for company. */
+const laterMs = 10;
+
 /** R1. */
 export class MessageWriter<Message> {
   readonly #pipe: Writable;
@@ -69,6 +72,7 @@ export class MessageWriter<Message> {
   #isScheduled = false;
   #isFull = false;
   #whenWritable: PromiseWithResolvers<void> | null = null;
+  #later: NodeJS.Timeout | null = null;
 
   constructor(pipe: Writable) {
     this.#pipe = pipe;
@@ -93,6 +97,12 @@ export class MessageWriter<Message> {
     });
   }
 
+  /** For what nobody waits for: it goes with the next message, and wakes the reader by itself only `laterMs` later. */
+  sendLater(message: Message): void {
+    this.#lines.push(lineOf(message));
+    this.#later ??= setTimeout(() => this.#flush(), laterMs).unref();
+  }
+
   /** For senders that can wait: resolves when the pipe takes more, or is gone. */
   writable(): Promise<void> {
     if (!this.#isFull || this.#pipe.destroyed) return Promise.resolve();
@@ -108,6 +118,8 @@ export class MessageWriter<Message> {
   }
 
   #flush(): void {
+    if (this.#later !== null) clearTimeout(this.#later);
+    this.#later = null;
     if (this.#isFull || this.#lines.length === 0 || !this.#pipe.writable) return;
     const lines = this.#lines;
     this.#lines = [];
@@ -120,8 +132,8 @@ export class MessageWriter<Message> {
   }
 }
 
-/** More than this many characters do not wait for the end of the turn. */
-const flushLength = 1024 * 1024;
+/** More than this many characters do not wait for the end of the turn: the pool begins with them meanwhile. */
+const flushLength = 128 * 1024;
 
 /** R2. */
 export class BlockingWriter<Message> {
@@ -129,7 +141,7 @@ export class BlockingWriter<Message> {
   #lines: string[] = [];
   #length = 0;
   #isScheduled = false;
-  /** Called before each flush: what is told in sums is added up there. */
+  /** Called before each flush: what is told in sums is added up there, and may be sent from there. */
   beforeFlush: () => void = () => undefined;
 
   constructor(fd: number) {
@@ -149,8 +161,12 @@ export class BlockingWriter<Message> {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
-      this.#isScheduled = false;
-      this.flush();
+      try {
+        this.flush();
+      } finally {
+        // Only now: what `beforeFlush` sends goes with this flush.
+        this.#isScheduled = false;
+      }
     });
   }
 

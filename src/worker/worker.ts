@@ -37,6 +37,8 @@ import { BlockingWriter, readLines } from "./stream.ts";
 export type Host = {
   readonly calls: TaskCalls;
   readonly onWaiting: (isWaiting: boolean) => void;
+  /** Calls back at the end of this turn of the event loop, just before what was said in it is written. */
+  readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
   nowMs(): number;
 };
@@ -70,6 +72,7 @@ class Worker {
   readonly #attempts: Attempts;
   readonly #output: Output;
   readonly #launches = new LaunchReader();
+  readonly #turnEnds: (() => void)[] = [];
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -104,6 +107,8 @@ class Worker {
     process.on("unhandledRejection", (thrown) => this.#fail(thrown));
     this.#listen();
     this.#writer.send({ type: "hello", pid: process.pid });
+    // An attempt may take the process down before this turn ends.
+    this.#writer.flush();
   }
 
   #listen(): void {
@@ -146,7 +151,12 @@ class Worker {
   async #run(launch: Launch, onWaiting: Host["onWaiting"], stopping: Stopping): Promise<Outcome> {
     const program = await this.#welcome.promise;
     const log = (line: LogLine): void => this.#output.log(launch, line);
-    return program.runAttempt(launch, { calls: this.#connection, onWaiting, log, nowMs: Date.now }, stopping);
+    const atTurnEnd = this.#atTurnEnd;
+    return program.runAttempt(
+      launch,
+      { calls: this.#connection, onWaiting, atTurnEnd, log, nowMs: Date.now },
+      stopping,
+    );
   }
 
   async #answer(question: Extract<ToWorker, { readonly type: "describe" | "check" }>): Promise<FromWorker> {
@@ -159,7 +169,13 @@ class Worker {
     return { type: "checked", request, issues };
   }
 
+  readonly #atTurnEnd = (work: () => void): void => {
+    this.#turnEnds.push(work);
+    this.#writer.schedule();
+  };
+
   #report(): void {
+    for (const work of this.#turnEnds.splice(0)) work();
     const { states, outcomes } = this.#attempts.takeReport();
     // An attempt's lines come before its outcome (protocol.ts R2).
     for (const { attempt, lines } of this.#output.take()) {
