@@ -19,6 +19,7 @@ import { Capacity } from "./executor/capacity.ts";
 import type { Executor } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
+import { processState } from "./executor/process-state.ts";
 import { describeParquet } from "./idl/idl.ts";
 import { openLogs } from "./logs/logs.ts";
 import { type Decisions, settingsWithoutGpus } from "./settings/settings.ts";
@@ -41,6 +42,9 @@ export type GodwitConfig = {
   };
 };
 
+/** `isStopped`: by SIGSTOP, as far as can be seen from this machine. It keeps the runs it serves, and moves none forward. */
+export type LiveEngine = { readonly id: string; readonly pid: number; readonly isStopped: boolean };
+
 /** One Godwit in this process. Several, in several processes, may share one data directory. */
 export type Godwit = {
   readonly control: Control;
@@ -55,6 +59,10 @@ export type Godwit = {
   serve(run: number): Promise<Run>;
   /** Whether a live engine, here or elsewhere, serves the run. */
   isServed(run: number): Promise<boolean>;
+  /** The live engine that serves the run, if there is one. */
+  servedBy(run: number): Promise<LiveEngine | null>;
+  /** Those on this data directory, this process's among them. */
+  liveEngines(): Promise<readonly LiveEngine[]>;
   /** Whether the run has ended and with it all that hung on it: nothing is left to be served. */
   isDone(run: number): Promise<boolean>;
   /** Loads a stored bundle in a worker and says what tasks it has. Throws what is wrong with the user's code. */
@@ -111,7 +119,9 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
       engine ??= startEngine({ store, blobs, executors, capacity, shares });
       return (await engine).serve(run);
     },
-    isServed: (run) => isServed(store, run),
+    isServed: async (run) => (await servedBy(store, run)) !== null,
+    servedBy: (run) => servedBy(store, run),
+    liveEngines: () => liveEngines(store),
     isDone: (run) => isDone(store, run),
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
@@ -130,11 +140,6 @@ async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<
   return new Engine({ ...parts, id, clock: systemClock });
 }
 
-async function isServed(store: Store, run: number): Promise<boolean> {
-  const [row] = await store.runsById([run]);
-  return row?.owner != null && (await store.engines()).some(({ id, isLive }) => isLive && id === row.owner);
-}
-
 async function isDone(store: Store, run: number): Promise<boolean> {
   const [row] = await store.runsById([run]);
   return row !== undefined && isTerminal(row.phase) && (await store.sweeps([run], 1)).length === 0;
@@ -147,6 +152,22 @@ export const examineDataDir = (options: {
   readonly repairs: boolean;
   readonly onProgress: (text: string) => void;
 }): Promise<Diagnosis> => examine({ ...options, openBlobs: openFileBlobs, nowMs: Date.now() });
+
+async function servedBy(store: Store, run: number): Promise<LiveEngine | null> {
+  const [row] = await store.runsById([run]);
+  if (row === undefined || row.owner === null) return null;
+  return (await liveEngines(store)).find(({ id }) => id === row.owner) ?? null;
+}
+
+async function liveEngines(store: Store): Promise<readonly LiveEngine[]> {
+  const live = (await store.engines()).filter(({ isLive }) => isLive);
+  return Promise.all(
+    live.map(async ({ id, pid, host }) => {
+      const state = host === hostname() ? await processState(pid) : null;
+      return { id, pid, isStopped: state?.isStopped === true };
+    }),
+  );
+}
 
 const systemClock: Clock = {
   nowMs: Date.now,

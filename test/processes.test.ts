@@ -93,6 +93,38 @@ test("who follows a run takes it over when the process that served it is killed"
   assert.deepEqual(JSON.parse(stdout).outputs, { answer: false, name: "bob" });
 });
 
+test("a process that is stopped keeps its runs and is named; continued, it ends them; killed, another does", async () => {
+  for (const [name, signal] of [
+    ["continued", "SIGCONT"],
+    ["ended", "SIGKILL"],
+  ] as const) {
+    const first = project.start(["run", "waits.ts", "asks", "--name", name, "--json"], trial.env);
+    await until(() => isPaused(name, "approve"), "it asks");
+    first.process.kill("SIGSTOP");
+    const second = project.start(["resume", name, "--json"], trial.env);
+    let told = "";
+    second.process.stderr?.on("data", (chunk) => (told += chunk));
+    const words = new RegExp(
+      `process ${first.process.pid}, which serves this run, is stopped.*kill -CONT ${first.process.pid}`,
+    );
+    await until(() => words.test(told), "it is told");
+    const { code, stdout } = await project.run(["doctor"]);
+    assert.equal(code, 1);
+    assert.match(stdout, new RegExp(`✗ engines +The process ${first.process.pid} is stopped`));
+    await project.run(["signal", name, "approve", "true"]);
+    first.process.kill(signal);
+    await until(() => isPaused(name, "who"), "it asks again");
+    await project.run(["signal", name, "who", "ann"]);
+    for (const { ended } of signal === "SIGCONT" ? [first, second] : [second]) {
+      const { stdout: printed, stderr } = await ended;
+      assert.deepEqual(JSON.parse(printed).outputs, { answer: true, name: "ann" }, stderr);
+    }
+    await first.ended;
+    assert.equal(trial.bodies().length, signal === "SIGCONT" ? 1 : 2, "one at a time served it");
+    trial.clear();
+  }
+});
+
 test("a condition answered while nobody serves its run is answered when it is resumed", async () => {
   const { process, ended } = project.start(["run", "waits.ts", "asks", "--name", "orphan"], trial.env);
   await until(() => isPaused("orphan", "approve"), "it asks");

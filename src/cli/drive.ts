@@ -137,9 +137,18 @@ async function take(work: Watch, update: RunUpdate, seenRevision: number): Promi
  * Serves the run, or waits while another process does, and takes over when that one dies. A run that was
  * aborted may have left children for somebody to end.
  */
-async function serve({ godwit }: Session, run: Run, options: DriveOptions, signal: AbortSignal): Promise<void> {
+async function serve(
+  { godwit, notices }: Session,
+  run: Run,
+  options: DriveOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let wasStopped = false;
   while (!signal.aborted && !(await godwit.isDone(run.id))) {
-    if (!(await godwit.isServed(run.id))) {
+    const server = await godwit.servedBy(run.id);
+    if (server?.isStopped === true && !wasStopped) notices.say(stoppedText(server.pid));
+    wasStopped = server?.isStopped === true;
+    if (server === null) {
       options.onServing(true);
       if (await servedHere(godwit, run.id)) return;
       options.onServing(false);
@@ -147,6 +156,10 @@ async function serve({ godwit }: Session, run: Run, options: DriveOptions, signa
     await pause(takeOverMs, signal);
   }
 }
+
+/** It may be continued at any moment and would go on where it was: nobody can take over while it lives. */
+const stoppedText = (pid: number): string =>
+  `The process ${pid}, which serves this run, is stopped. Continue it with: kill -CONT ${pid}\nOr end it with: kill -KILL ${pid}; this one then takes over.`;
 
 /** False if another process was quicker. */
 async function servedHere(godwit: Godwit, run: number): Promise<boolean> {

@@ -153,10 +153,18 @@ async function engines({ godwit }: Session): Promise<readonly Finding[]> {
   const stale = known.filter(({ isLive }) => !isLive);
   const live = known.length - stale.length;
   const text = `${plural(live, "other live process", "other live processes")} on this data directory`;
+  const stopped = (await godwit.liveEngines()).filter(({ isStopped }) => isStopped);
   return [
     good(
       "engines",
       stale.length === 0 ? text : `${text}; ${plural(stale.length, "mark")} of processes that have ended`,
+    ),
+    ...stopped.map(({ pid }) =>
+      problem(
+        "engines",
+        `The process ${pid} is stopped. It keeps the runs that it serves, and moves none of them forward.`,
+        `kill -CONT ${pid}   or, so that they can be resumed: kill -KILL ${pid}`,
+      ),
     ),
   ];
 }
