@@ -2,7 +2,8 @@
 // they do to it. A task's input is text.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { spawn } from "node:child_process";
-import { appendFileSync, existsSync } from "node:fs";
+import fs, { appendFileSync, existsSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { type ActionError, isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
@@ -118,12 +119,26 @@ const tasks: { readonly [name: string]: Task } = {
     for (let line = 0; line < Number(input); line++) console.log(`${line} ${"x".repeat(1_000)}`);
     return "";
   },
+  "reports and dies": async (input) => dyingAtReport(1, input),
+  "dies reporting": async (input) => dyingAtReport(0.5, input),
   "breaks the stream": async () => {
     const { writeSync } = await import("node:fs");
     writeSync(4, "this is no JSON\n");
     return never;
   },
 };
+
+/** Ends the process with SIGKILL when that share of its next report of outcomes is in the pipe. */
+function dyingAtReport<T>(share: number, result: T): T {
+  const { writeSync } = fs;
+  fs.writeSync = ((fd: number, bytes: Buffer, ...rest: never[]) => {
+    if (!(bytes instanceof Uint8Array) || !bytes.includes('"outcomes"')) return writeSync(fd, bytes, ...rest);
+    writeSync(fd, bytes.subarray(0, Math.floor(bytes.length * share)));
+    return process.kill(process.pid, "SIGKILL");
+  }) as typeof writeSync;
+  syncBuiltinESMExports();
+  return result;
+}
 
 const current = new AsyncLocalStorage<AttemptRef>();
 

@@ -29,6 +29,20 @@ test("a worker killed by kill -9 costs the active attempt, and interrupts the wa
   assert.notEqual(await pidOf(pool), pid);
 });
 
+test("a report that a worker wrote whole before it was killed counts; one of which half came is none", async (t) => {
+  const { pool, launch, ends, outcomes } = bench(t);
+  const whole = launch("reports and dies", "done");
+  pool.ensureLaunched([whole]);
+  assert.deepEqual(await ends(whole), ["done"]);
+  const half = launch("dies reporting", "done");
+  pool.ensureLaunched([half]);
+  assert.match((await ends(half))[0] as string, /^system WorkerLost: .*SIGKILL/);
+  const next = launch("echo", "again");
+  pool.ensureLaunched([next]);
+  assert.deepEqual(await ends(next), ["again"]);
+  assert.equal(outcomes.length, 3);
+});
+
 test("a task that is not known to be quick is not sent behind one that is: the worker's end does not touch it", async (t) => {
   const { pool, launch, ends } = bench(t);
   const pid = await pidOf(pool);

@@ -2,7 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { openFileBlobs } from "../../src/blob/files.ts";
-import { type Action, isTerminal } from "../../src/core/action.ts";
+import { type Action, errorCodes, isTerminal } from "../../src/core/action.ts";
+import type { AttemptRecord } from "../../src/core/attempt-record.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -63,7 +64,7 @@ export const endingOf = (dataDir: string): Promise<Ending> =>
       const failed = records.filter(({ phase }) => phase !== "interrupted" && phase !== "failed").length;
       compared[name] = canonicalJson({
         ...lasting(action),
-        userFailures: userFailures(action, records.find(({ attempt }) => attempt === 1)?.phase === "interrupted"),
+        userFailures: userFailures(action, records),
         otherEnds: failed,
         cacheStatus: action.cacheKey === null ? action.cacheStatus : (shared.get(action.cacheKey) ?? ""),
       });
@@ -87,9 +88,12 @@ const lasting = (action: Action) => ({
 const attemptOf = ({ type, phase, attempt }: Action): number | null =>
   type === "trace" && phase === "failed" ? null : attempt;
 
-/** Its first attempt is the one that fails; if that was interrupted, the next one succeeds. */
-const userFailures = ({ label, userFailures: failures }: Action, isFirstInterrupted: boolean): number =>
-  label === "flaky" && isFirstInterrupted ? failures + 1 : failures;
+/** Its first attempt is the one that fails; if that was cut short, the next one succeeds. */
+function userFailures({ label, userFailures: failures }: Action, records: readonly AttemptRecord[]): number {
+  const first = records.find(({ attempt }) => attempt === 1);
+  const isCutShort = first?.phase === "interrupted" || first?.error?.code === errorCodes.workerLost;
+  return label === "flaky" && isCutShort ? failures + 1 : failures;
+}
 
 /** Which of several calls with one key did the work is a matter of luck; that one did is not. */
 function cacheStatuses(actions: Iterable<Action>): ReadonlyMap<string, string> {
