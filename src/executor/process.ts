@@ -83,6 +83,7 @@ class ProcessExecutor implements Executor {
   #outcomes: Outcome[] = [];
   #wake: () => void = () => {};
   #dir: Promise<string> | null = null;
+  #cleaned: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: ProcessExecutorOptions) {
@@ -143,12 +144,14 @@ class ProcessExecutor implements Executor {
 
   start(wake: () => void): void {
     this.#wake = wake;
+    this.#cleaned = removeLeft(this.#options.tmpDir);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.stop(this.running());
     await Promise.all([...this.#held.values()].map(({ done }) => done));
+    await this.#cleaned;
     if (this.#dir !== null) await this.#dir.then(remove, () => {}); // Never made: nothing to remove.
   }
 
@@ -307,15 +310,21 @@ function environmentOf(launch: Launch, inputs: ShellWords, outputs: ShellWords, 
   };
 }
 
-/** A directory for this process. What dead ones of this machine have left is removed. */
+const hostPart = (): string => hostname().replace(/[^A-Za-z0-9.]/g, "_");
+
+/** A directory for this process. */
 async function makeDirectory(tmpDir: string): Promise<string> {
-  const host = hostname().replace(/[^A-Za-z0-9.]/g, "_");
   await mkdir(tmpDir, { recursive: true });
-  for (const name of await readdir(tmpDir)) {
+  return mkdtemp(join(tmpDir, `shell-${hostPart()}-${process.pid}-`));
+}
+
+/** What dead processes of this machine have left: it may hold large copies. Never rejects. */
+async function removeLeft(tmpDir: string): Promise<void> {
+  const names = await readdir(tmpDir).catch(() => []); // Not made yet; else the first command will say what is wrong.
+  for (const name of names) {
     const match = /^shell-(.+)-(\d+)-[^-]+$/.exec(name);
-    if (match?.[1] === host && !isAlive(Number(match[2]))) await remove(join(tmpDir, name));
+    if (match?.[1] === hostPart() && !isAlive(Number(match[2]))) await remove(join(tmpDir, name));
   }
-  return mkdtemp(join(tmpDir, `shell-${host}-${process.pid}-`));
 }
 
 function isAlive(pid: number): boolean {

@@ -133,7 +133,7 @@ export function repeats(lines: readonly string[], accepted: readonly Progress[],
 
 /** What nobody will ever take away: leases, marks of dead processes, half of a blob. */
 export async function leftovers(dataDir: string): Promise<readonly string[]> {
-  return [...(await opened(dataDir, leases)), ...(await brokenBlobs(dataDir))];
+  return [...(await opened(dataDir, leases)), ...(await brokenBlobs(dataDir)), ...workspaces(dataDir)];
 }
 
 async function leases(store: Store): Promise<readonly string[]> {
@@ -151,6 +151,12 @@ async function leases(store: Store): Promise<readonly string[]> {
     problems.push(`the engine ${id} is still known (live: ${isLive})`);
   return problems;
 }
+
+/** Of commands: they hold copies of inputs. */
+const workspaces = (dataDir: string): readonly string[] =>
+  readdirSync(join(dataDir, "tmp"))
+    .filter((name) => name.startsWith("shell-"))
+    .map((name) => `the working directory ${name} of a dead process stays`);
 
 async function brokenBlobs(dataDir: string): Promise<readonly string[]> {
   const dir = join(dataDir, "blobs");
