@@ -126,10 +126,15 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
-      if (engine === null) await Promise.all([pool.close(), shell.close()]);
-      else await (await engine).close();
-      await logs.close();
-      await store.close();
+      try {
+        // An engine that could not start leaves workers that nobody else would end.
+        const started = (await engine?.catch(() => null)) ?? null;
+        if (started === null) await Promise.all([pool.close(), shell.close()]);
+        else await started.close();
+      } finally {
+        await logs.close();
+        await store.close();
+      }
     },
   };
 }

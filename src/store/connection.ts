@@ -1,6 +1,7 @@
 // One connection to a SQLite file: its settings, its prepared statements, and its errors in words.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { GodwitError, isGodwitError } from "../core/error.ts";
+import { type ReadOnlySource, readOnlySource } from "./read-only.ts";
 import type { Row, SqlValue } from "./sql.ts";
 
 export const memoryPath = ":memory:";
@@ -27,15 +28,20 @@ export type ConnectionOptions = {
   readonly maxSizeBytes?: number;
 };
 
+const readOnlyWords = "is on a read-only file system: what is in it can be read, but nothing can run or be changed";
+
 export class Connection {
   readonly path: string;
   readonly #database: DatabaseSync;
+  readonly #source: ReadOnlySource | null;
   // Bounded by the program: statements are texts of the source, and none is built from values.
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(options: ConnectionOptions) {
     this.path = options.path;
-    this.#database = this.translated(() => new DatabaseSync(options.path, { timeout: busyTimeoutMs }));
+    this.#source = options.path === memoryPath ? null : readOnlySource(options.path);
+    const settings = { timeout: busyTimeoutMs, readOnly: this.#source !== null };
+    this.#database = this.translated(() => new DatabaseSync(this.#source?.location ?? options.path, settings));
     this.exec(`pragma synchronous = full; pragma cache_size = ${-pageCacheKib};
       pragma wal_autocheckpoint = ${checkpointPages}; pragma journal_size_limit = ${maxIdleLogBytes}`);
     if (options.maxSizeBytes !== undefined) {
@@ -80,6 +86,7 @@ export class Connection {
 
   /** All or nothing. */
   writing<T>(write: () => T): T {
+    this.checkWritable();
     this.run("begin immediate");
     try {
       const result = write();
@@ -106,8 +113,22 @@ export class Connection {
     return this.#database.isOpen;
   }
 
+  /** Its disk is: what is there can be read. */
+  get isReadOnly(): boolean {
+    return this.#source !== null;
+  }
+
+  checkWritable(): void {
+    if (this.isReadOnly)
+      throw new GodwitError(
+        "permission_denied",
+        `The database ${this.path} ${readOnlyWords}. Mount it writable first.`,
+      );
+  }
+
   close(): void {
     if (this.isOpen) this.#database.close();
+    this.#source?.dispose();
   }
 
   #statement(sql: string): StatementSync {

@@ -9,6 +9,7 @@ export type Locks = Pick<EngineLocks, "hold" | "isHeld" | "release" | "releaseAl
 
 // The lock comes first: an engine that others can see has always been live.
 export function register(connection: Connection, locks: Locks, engine: EngineRecord): void {
+  connection.checkWritable();
   locks.hold(engine.id);
   try {
     const insert = "insert or replace into engine (id, pid, host, started_at_ms) values (?, ?, ?, ?)";

@@ -9,6 +9,10 @@ const applicationId = 0x476f6477;
 /** Idempotent, and safe when several processes do it at once. */
 export function migrate(connection: Connection): void {
   checkIdentity(connection);
+  if (connection.isReadOnly) {
+    checkCurrent(connection);
+    return;
+  }
   if (connection.path !== memoryPath) connection.exec("pragma journal_mode = wal");
   if (versionOf(connection) === schemaVersion) return;
   connection.writing(() => {
@@ -17,6 +21,14 @@ export function migrate(connection: Connection): void {
     for (const step of migrations.slice(version)) connection.exec(step);
     connection.exec(`pragma application_id = ${applicationId}; pragma user_version = ${schemaVersion}`);
   });
+}
+
+function checkCurrent(connection: Connection): void {
+  if (versionOf(connection) === schemaVersion) return;
+  throw new GodwitError(
+    "failed_precondition",
+    `The database ${connection.path} is of an older version, and cannot be upgraded on its read-only file system. Mount it writable, or copy the data directory.`,
+  );
 }
 
 const versionOf = (connection: Connection): number => connection.number("pragma user_version") ?? 0;

@@ -42,7 +42,11 @@ async function examined(dataDir: string, options: DoctorOptions, io: Io): Promis
     return [problem("data directory", `${dataDir} is a file, not a directory.`, next)];
   }
   const place = [...(await directory(dataDir)), await space(dataDir)];
-  if (place.some(({ check, verdict }) => check === "data directory" && verdict === "problem")) return place;
+  const isReadable = await access(dataDir, constants.R_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!isReadable || (options.repair === true && place[0]?.verdict === "problem")) return place;
   const { findings, isUsable } = await diagnosis(dataDir, options, io);
   return [...place, ...findings, ...(isUsable ? await inUse(dataDir, options, io) : [])];
 }
@@ -104,7 +108,7 @@ async function directory(dataDir: string): Promise<readonly Finding[]> {
         "data directory",
         `${dataDir} cannot be read and written: ${messageOf(error)}`,
         isReadOnly
-          ? "Its file system is mounted read-only: use another place, with --data-dir."
+          ? "Its file system is mounted read-only: godwit get reads what is there. To run, mount it writable, or name another place with --data-dir."
           : `Give yourself the right to it: chmod u+rwx ${dataDir}`,
       ),
     ];
