@@ -33,7 +33,7 @@ export class CallService {
     this.#answer(message)
       .catch((error: unknown): ToWorker => ({ type: "refused", request, ...wordsOf(error) }))
       .then((reply) => {
-        // Nothing that the attempt waits for: its calls are on their way.
+        // protocol.ts R4.
         if (reply.type === "answer" && reply.answers.length === 0) this.#options.writer.sendLater(reply);
         else this.#options.writer.send(reply);
       })

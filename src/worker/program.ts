@@ -13,18 +13,26 @@ import type { Program } from "./worker.ts";
 type Loaded = { readonly code: LoadedCode; readonly tasks: Tasks };
 
 export function program(loader: CodeLoader, blobs: BlobStore): Program {
-  const known = new Map<string, Promise<Loaded>>();
+  /** By bundle and project: asked at each attempt, so without making a key of the two. */
+  const known = new Map<string, Map<string, Loaded | Promise<Loaded>>>();
   /** Definitions announce themselves only when their modules are evaluated, which happens once. */
-  const load = (bundle: string, projectDir: string): Promise<Loaded> => {
-    const key = `${bundle} ${projectDir}`;
-    const earlier = known.get(key);
+  const load = (bundle: string, projectDir: string): Loaded | Promise<Loaded> => {
+    const projects = known.get(bundle) ?? new Map<string, Loaded | Promise<Loaded>>();
+    known.set(bundle, projects);
+    const earlier = projects.get(projectDir);
     if (earlier !== undefined) return earlier;
     const loading = loadTasks(loader, bundle, projectDir);
-    known.set(key, loading);
-    loading.catch(() => known.delete(key));
+    projects.set(projectDir, loading);
+    loading.then(
+      (loaded) => projects.set(projectDir, loaded),
+      () => projects.delete(projectDir),
+    );
     return loading;
   };
-  const tasksOf = async (bundle: string, projectDir: string): Promise<Tasks> => (await load(bundle, projectDir)).tasks;
+  const tasksOf = (bundle: string, projectDir: string): Tasks | Promise<Tasks> => {
+    const loaded = load(bundle, projectDir);
+    return loaded instanceof Promise ? loaded.then(({ tasks }) => tasks) : loaded.tasks;
+  };
   return {
     runAttempt: (launch, host, stopping) => runAttempt(launch, { ...host, blobs, load: tasksOf }, stopping),
     async describe(bundle, projectDir) {

@@ -5,8 +5,12 @@
 // R1  The worker always reads. The pool always reads. So neither can wait for the other to read: the
 //     worker may block while it writes, and what the pool has to write is bounded by what it was asked.
 // R2  Whatever an attempt says (calls, logs) comes before its outcome, in the order in which it was said.
+//     A worker says all of one turn of its event loop at the end of that turn, in one write.
 // R3  Launches are started in the order in which they were sent. So if a worker dies before it could
 //     say which attempt it had started, it was the first of those sent.
+// R4  Nobody is woken for what nobody waits for: an answer that tells nothing goes with what is sent next,
+//     and by itself only when nothing is for a while. What a request's answer leaves out is not refused and
+//     has not ended; `ended` will tell of it.
 
 import type { ErrorCode } from "../core/error.ts";
 import type { Attach, AttemptId, AttemptRef, CallAnswer, CallState, LogLine, Outcome } from "../core/messages.ts";

@@ -69,6 +69,7 @@ class Worker {
   readonly #writer = new BlockingWriter<FromWorker>(toPoolFd);
   readonly #connection = new Connection((message) => this.#writer.send(message));
   readonly #welcome = Promise.withResolvers<Program>();
+  #program: Program | null = null;
   readonly #attempts: Attempts;
   readonly #output: Output;
   readonly #launches = new LaunchReader();
@@ -148,15 +149,19 @@ class Worker {
     }
   }
 
-  async #run(launch: Launch, onWaiting: Host["onWaiting"], stopping: Stopping): Promise<Outcome> {
-    const program = await this.#welcome.promise;
-    const log = (line: LogLine): void => this.#output.log(launch, line);
-    const atTurnEnd = this.#atTurnEnd;
-    return program.runAttempt(
-      launch,
-      { calls: this.#connection, onWaiting, atTurnEnd, log, nowMs: Date.now },
-      stopping,
-    );
+  #run(launch: Launch, onWaiting: Host["onWaiting"], stopping: Stopping): Promise<Outcome> {
+    const host: Host = {
+      calls: this.#connection,
+      onWaiting,
+      atTurnEnd: this.#atTurnEnd,
+      log: (line) => this.#output.log(launch, line),
+      nowMs: Date.now,
+    };
+    if (this.#program !== null) return this.#program.runAttempt(launch, host, stopping);
+    return this.#welcome.promise.then((program) => {
+      this.#program = program;
+      return program.runAttempt(launch, host, stopping);
+    });
   }
 
   async #answer(question: Extract<ToWorker, { readonly type: "describe" | "check" }>): Promise<FromWorker> {
