@@ -11,12 +11,12 @@ import { type Package, preparePackage } from "./godwit.ts";
 import { describeMachine, isInMemory, measureSyncs, type SyncTimes } from "./machine.ts";
 import { type Options, readOptions, type SystemName, usage } from "./options.ts";
 import { comparisonText, factsText, legend, machineText, wordsText } from "./report.ts";
-import type { Words } from "./system.ts";
+import { endAll, type Words } from "./system.ts";
 
 async function main(options: Options): Promise<number> {
   const dir = mkdtempSync(join(options.dir, "godwit-bench-"));
   // What was started ends with this process (godwit.ts, system.ts), also when it is told to stop.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void endAll().then(() => process.exit(130)));
   process.once("exit", () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   return measureAll(options, dir);
 }

@@ -36,8 +36,18 @@ type Report =
 const maxStartMs = 90_000;
 const endGraceMs = 20_000;
 
+const ends = new Set<() => Promise<void>>();
+let isEnding = false;
+
+/** When somebody stops the benchmark: ends what runs, and nothing starts any more. */
+export async function endAll(): Promise<void> {
+  isEnding = true;
+  await Promise.all([...ends].map((end) => end()));
+}
+
 /** Starts a program file, which calls `serve`, as a process with a directory of its own. */
 export async function startProgram(file: string, dir: string): Promise<System> {
+  if (isEnding) throw new Error("The benchmark was stopped.");
   mkdirSync(dir, { recursive: true });
   const logFile = join(dir, "program.log");
   const log = openSync(logFile, "a");
@@ -54,7 +64,9 @@ export async function startProgram(file: string, dir: string): Promise<System> {
     const timer = setTimeout(() => child.kill("SIGKILL"), endGraceMs);
     await exited;
     clearTimeout(timer);
+    ends.delete(end);
   };
+  ends.add(end);
   try {
     const ready = await nextReport(child, maxStartMs, () => logTail(logFile));
     if (ready.type !== "ready") throw new Error("It answered before it was asked.");
@@ -116,16 +128,14 @@ export type Served = { readonly program: Program; readonly words: Words; readonl
 
 /** The other side: what a program file calls. It ends when the benchmark lets go of it, however that dies. */
 export async function serve(open: (dir: string) => Promise<Served>): Promise<void> {
-  const tell = (report: Report): void => void process.send?.(report);
+  const tell = (report: Report): void => {
+    if (process.connected) process.send?.(report);
+  };
   const failed = (error: unknown): void =>
     tell({ type: "failed", message: error instanceof Error ? error.message : String(error) });
-  let isOver = !process.connected;
-  const over = new Promise<void>((resolve) => {
-    process.once("disconnect", () => {
-      isOver = true;
-      resolve();
-    });
-  });
+  const over = new Promise<void>((resolve) => void process.once("disconnect", resolve));
+  // Ctrl-C in a terminal goes to everybody; the benchmark's own end comes by the channel.
+  process.on("SIGINT", () => {});
   let served: Served | null = null;
   try {
     served = await open(process.argv[2] as string);
@@ -133,8 +143,8 @@ export async function serve(open: (dir: string) => Promise<Served>): Promise<voi
     process.on("message", (request: Request) => {
       answer(program, request).then((found) => tell({ type: "answer", answer: found }), failed);
     });
-    if (!isOver) tell({ type: "ready", words });
-    await over;
+    tell({ type: "ready", words });
+    if (process.connected) await over;
   } catch (error) {
     failed(error);
   }

@@ -43,6 +43,9 @@ export async function openPostgres(dir: string): Promise<Postgres> {
   const where = ["-D", data, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-k", data];
   const server = spawn(join(bin, "postgres"), where, { stdio: ["ignore", log, log], cwd: data, ...identity });
   closeSync(log);
+  // Whatever ends this process ends the server as well; `close` does it in order.
+  const quit = (): void => void server.kill("SIGQUIT");
+  process.once("exit", quit);
   const ask = (sql: string, database = "bench"): string =>
     execFileSync(join(bin, "psql"), ["-h", "127.0.0.1", "-p", String(port), "-U", "bench", "-Atqc", sql, database], {
       encoding: "utf8",
@@ -59,6 +62,7 @@ export async function openPostgres(dir: string): Promise<Postgres> {
     settings: settings.split("\n"),
     close: async () => {
       const exited = new Promise((resolve) => server.once("exit", resolve));
+      process.off("exit", quit);
       // Clients are cut off, what is committed is written, and it goes.
       if (server.exitCode === null && server.kill("SIGINT")) await exited;
     },

@@ -42,6 +42,9 @@ export async function openRestateServer(dir: string): Promise<RestateServer> {
   const log = openSync(join(dir, "restate.log"), "a");
   const server = spawn(binary, args, { env, cwd: base, stdio: ["ignore", log, log] });
   closeSync(log);
+  // Whatever ends this process ends the server as well; `close` does it in order.
+  const kill = (): void => void server.kill("SIGKILL");
+  process.once("exit", kill);
   const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   const adminUrl = `http://127.0.0.1:${admin}`;
   const register = (uri: string): Promise<boolean> =>
@@ -65,9 +68,10 @@ export async function openRestateServer(dir: string): Promise<RestateServer> {
     },
     close: async () => {
       server.kill("SIGTERM");
-      const timer = setTimeout(() => server.kill("SIGKILL"), endGraceMs);
+      const timer = setTimeout(kill, endGraceMs);
       await exited;
       clearTimeout(timer);
+      process.off("exit", kill);
     },
   };
 }

@@ -2,7 +2,13 @@
 // A task is a call of another service, a step is `ctx.run`.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Context, RestatePromise, serve as serveServices, service } from "@restatedev/restate-sdk";
+import {
+  type Context,
+  type LoggerTransport,
+  RestatePromise,
+  serve as serveServices,
+  service,
+} from "@restatedev/restate-sdk";
 import { connect } from "@restatedev/restate-sdk-clients";
 import { inputsOf, type Span, sumOf } from "../program.ts";
 import { serve } from "../system.ts";
@@ -31,12 +37,14 @@ const parents = service({
 });
 
 // A line for each call, which it prints by default, is not part of the work.
-process.env.RESTATE_LOGGING = "WARN";
+const logger: LoggerTransport = ({ level }, ...words) => {
+  if (level === "warn" || level === "error") console.error(level, ...words);
+};
 
 await serve(async (dir) => {
   const server = await openRestateServer(dir);
   const port = await freePort();
-  await serveServices({ services: [calls, parents], port });
+  await serveServices({ services: [calls, parents], port, logger });
   await server.register(`http://127.0.0.1:${port}`);
   const client = connect({ url: server.ingressUrl }).serviceClient<typeof parents>({ name: "parents" });
   const manifest = join(import.meta.dirname, "node_modules/@restatedev/restate-sdk/package.json");
