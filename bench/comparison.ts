@@ -17,7 +17,8 @@ export type Line = {
 export type Contestant = {
   readonly name: SystemName;
   readonly lines: readonly Line[];
-  readonly fans: readonly number[];
+  /** Whether its first line is also given the long fan-outs, which may take longer. */
+  readonly isLong: boolean;
   start(): Promise<System>;
 };
 
@@ -29,6 +30,7 @@ type Trial = {
   /** As the line is called in this case. */
   readonly units: string;
   readonly request: Request;
+  readonly limitMs: number;
 };
 
 /** All common cases of one system. What fails or is late is a line as well, and the next one gets a new start. */
@@ -44,14 +46,14 @@ export async function compare(
   for (const trial of trialsOf(contestant, options)) {
     let outcome: Outcome;
     try {
-      const hopeless = unavailable ?? foreseen(trial, figures, options.limitMs);
+      const hopeless = unavailable ?? foreseen(trial, figures);
       if (hopeless === null) {
         system ??= await contestant.start().catch((error: Error) => {
           unavailable = `NOT MEASURED: ${error.message}`;
           throw error;
         });
         words = system.words;
-        outcome = await measure(system, trial, options);
+        outcome = await measure(system, trial);
       } else outcome = { type: "missing", reason: hopeless };
     } catch (error) {
       outcome = { type: "missing", reason: unavailable ?? reasonOf(error) };
@@ -70,8 +72,17 @@ export async function compare(
 const reasonOf = (error: unknown): string =>
   error instanceof Late ? error.message : `FAILED: ${error instanceof Error ? error.message : String(error)}`;
 
-function trialsOf({ lines, fans }: Contestant, { cases, concurrencies, seconds }: Options): readonly Trial[] {
+function trialsOf({ lines, isLong }: Contestant, options: Options): readonly Trial[] {
+  const { cases, concurrencies, fans, seconds, limitMs, longLimitMs } = options;
+  const longFans = isLong ? options.longFans : [];
   const firsts = lines.filter((line, index) => lines.findIndex(({ kind }) => kind === line.kind) === index);
+  const fan = (line: Line, count: number, limit: number): Trial => ({
+    case: `fan-${count}`,
+    line,
+    units: line.units,
+    request: { type: "fan", kind: line.kind, count },
+    limitMs: limit,
+  });
   const made: { readonly [name in CaseName]?: () => readonly Trial[] } = {
     calls: () =>
       concurrencies.flatMap((concurrency) =>
@@ -81,6 +92,7 @@ function trialsOf({ lines, fans }: Contestant, { cases, concurrencies, seconds }
           units:
             lines.filter(({ kind }) => kind === line.kind).length > 1 ? `${line.units}, ${line.shape}` : line.units,
           request: { type: "calls", kind: line.kind, shape: line.shape, concurrency, seconds },
+          limitMs,
         })),
       ),
     ten: () =>
@@ -89,22 +101,18 @@ function trialsOf({ lines, fans }: Contestant, { cases, concurrencies, seconds }
         line,
         units: line.units,
         request: { type: "ten", kind: line.kind, seconds },
+        limitMs,
       })),
-    fan: () =>
-      fans.flatMap((count) =>
-        firsts.map((line) => ({
-          case: `fan-${count}`,
-          line,
-          units: line.units,
-          request: { type: "fan", kind: line.kind, count },
-        })),
-      ),
+    fan: () => [
+      ...fans.flatMap((count) => firsts.map((line) => fan(line, count, limitMs))),
+      ...longFans.flatMap((count) => firsts.slice(0, 1).map((line) => fan(line, count, longLimitMs))),
+    ],
   };
   return cases.flatMap((name) => made[name]?.() ?? []);
 }
 
 /** A larger fan-out is not begun if, at the pace of the one before, it could not end in time. */
-function foreseen({ units, request }: Trial, figures: readonly Figure[], limitMs: number): string | null {
+function foreseen({ units, request, limitMs }: Trial, figures: readonly Figure[]): string | null {
   if (request.type !== "fan") return null;
   const before = figures.findLast((figure) => figure.case.startsWith("fan-") && figure.units === units);
   if (before === undefined) return null;
@@ -115,7 +123,7 @@ function foreseen({ units, request }: Trial, figures: readonly Figure[], limitMs
   return `not tried: at the pace of ${size} it would take ${Math.round(wantedMs / 1_000)} s`;
 }
 
-async function measure(system: System, { request }: Trial, { limitMs }: Options): Promise<Outcome> {
+async function measure(system: System, { request, limitMs }: Trial): Promise<Outcome> {
   const memory = watchMemory(process.pid);
   try {
     const answer = await system.measure(request, limitMs);

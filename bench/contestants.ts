@@ -16,12 +16,11 @@ export function contestantsOf(dir: string, godwit: () => Package, options: Optio
   // A system that was late is started anew, in a directory of its own.
   let started = 0;
   const fresh = (name: string): string => join(dir, `${name}-${++started}`);
-  const { fans } = options;
   const all: readonly Contestant[] = [
     {
       name: "bare",
       lines: [line("task", "rows")],
-      fans,
+      isLong: false,
       start: () => startProgram("bare.ts", fresh("bare")),
     },
     {
@@ -31,19 +30,19 @@ export function contestantsOf(dir: string, godwit: () => Package, options: Optio
         line("task", "tasks"),
         { ...line("step", "traces"), isReference: true },
       ],
-      fans: [...fans, ...options.longFans],
+      isLong: true,
       start: async () => openGodwitSystem(makeProject(fresh("godwit"), godwit())),
     },
     {
       name: "dbos",
       lines: [line("task", "child workflows"), line("step", "steps")],
-      fans,
+      isLong: false,
       start: () => startProgram("peers/dbos.ts", fresh("dbos")),
     },
     {
       name: "restate",
       lines: [line("task", "service calls"), line("step", "ctx.run")],
-      fans,
+      isLong: false,
       start: () => startProgram("peers/restate.ts", fresh("restate")),
     },
   ];

@@ -17,6 +17,7 @@ export function watchMemory(root: number): MemoryWatch {
   };
   sample();
   const timer = setInterval(sample, sampleMs);
+  timer.unref();
   return {
     peakMib: () => {
       clearInterval(timer);

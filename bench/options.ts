@@ -14,7 +14,7 @@ export type Options = {
   readonly cases: readonly CaseName[];
   readonly concurrencies: readonly number[];
   readonly fans: readonly number[];
-  /** Of Godwit alone; in the others it would take hours. */
+  /** Of Godwit's tasks alone; in the others it would take hours. */
   readonly longFans: readonly number[];
   readonly treeLeaves: number;
   readonly recoveryCalls: number;
@@ -24,6 +24,8 @@ export type Options = {
   readonly seconds: number;
   /** What one measurement of the common cases may take at most, warming up included. */
   readonly limitMs: number;
+  /** The same for one command of the cases of Godwit alone, and for the long fan-out. */
+  readonly longLimitMs: number;
   readonly dir: string;
   readonly json: string | null;
   /** Godwit as it is in this clone; otherwise as npm would publish it. */
@@ -39,6 +41,7 @@ export const usage = `npm run bench -- [options]
   --long           also the tree of 10,000,000 actions, a fan-out of 1,000,000, a million lookups
   --seconds N      time over which a rate is taken (5)
   --limit N        seconds that a measurement may take (60)
+  --long-limit N   the same for the commands of what is Godwit's alone (3600)
   --at LIST        concurrencies of the calls (1,16,64,512)
   --fan LIST       sizes of the fan-out (1000,10000,100000)
   --leaves N       size of the tree
@@ -59,6 +62,7 @@ export function readOptions(args: readonly string[]): Options {
       at: { type: "string" },
       fan: { type: "string" },
       leaves: { type: "string" },
+      "long-limit": { type: "string" },
       dir: { type: "string" },
       source: { type: "boolean", default: false },
       json: { type: "string" },
@@ -78,6 +82,7 @@ export function readOptions(args: readonly string[]): Options {
     starts: quick ? 2 : 10,
     seconds: number("--seconds", values.seconds, quick ? 0.3 : 5),
     limitMs: number("--limit", values.limit, 60) * 1_000,
+    longLimitMs: number("--long-limit", values["long-limit"], 3_600) * 1_000,
     dir: resolve(values.dir ?? tmpdir()),
     json: values.json === undefined ? null : resolve(values.json),
     isFromSource: values.source,

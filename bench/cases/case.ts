@@ -18,11 +18,18 @@ export type Case = (project: Project, place: Place) => Promise<readonly Omit<Fac
 export type Spent = { readonly wallMs: number; readonly processorMs: number | null; readonly peakMib: number | null };
 
 /** Runs a command to its end: the whole process, from start to exit, with all that it started. */
-export async function spentOn(start: () => Started): Promise<Spent & { readonly ended: Ended }> {
+export async function spentOn(
+  start: () => Started,
+  { longLimitMs }: Options,
+): Promise<Spent & { readonly ended: Ended }> {
   const memory = watchMemory(process.pid);
   const before = endedChildrenMs();
   const startedAt = performance.now();
-  const ended = await start().ended;
+  const started = start();
+  const timer = setTimeout(() => started.process.kill("SIGKILL"), longLimitMs);
+  const ended = await started.ended;
+  clearTimeout(timer);
+  if (ended.code === null) throw new Error(`it was not done within ${longLimitMs / 1_000} s`);
   const wallMs = performance.now() - startedAt;
   const after = endedChildrenMs();
   const processorMs = before === null || after === null ? null : after - before;

@@ -10,7 +10,7 @@ export const lookups: Case = async (project, { options }) => {
   const sumOf = (calls: number): number => (calls / distinct) * ((distinct * (distinct + 1)) / 2);
   const run = (calls: number) => {
     const inputs = JSON.stringify({ count: calls, distinct });
-    return spentOn(() => project.start(["run", "pipelines/cached.ts", "main", "--inputs", inputs, "--json"]));
+    return spentOn(() => project.start(["run", "pipelines/cached.ts", "main", "--inputs", inputs, "--json"]), options);
   };
   const fill = await run(distinct);
   checkRun("filling the cache", fill.ended, { output: sumOf(distinct), actions: { cached: 0 } });

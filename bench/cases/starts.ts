@@ -7,7 +7,7 @@ import { type Case, checkRun, spentOn } from "./case.ts";
 
 export const starts: Case = async (project, { options }) => {
   const run = async (): Promise<number> => {
-    const spent = await spentOn(() => project.start(["run", "pipelines/hello.ts", "--json"]));
+    const spent = await spentOn(() => project.start(["run", "pipelines/hello.ts", "--json"]), options);
     checkRun("a run", spent.ended, { output: {}, actions: { total: 1, succeeded: 1 } });
     return spent.wallMs;
   };
