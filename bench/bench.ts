@@ -1,6 +1,6 @@
 // `npm run bench`: Godwit, its peers and the limit, in one run on this machine. See `usage` in options.ts.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { casesOfGodwit } from "./cases/cases.ts";
 import { compare } from "./comparison.ts";
@@ -15,6 +15,8 @@ import { endAll, type Words } from "./system.ts";
 
 async function main(options: Options): Promise<number> {
   const dir = mkdtempSync(join(options.dir, "godwit-bench-"));
+  // Started by root, Postgres runs under another account, which has to get to its directory.
+  chmodSync(dir, 0o711);
   // What was started ends with this process (godwit.ts, system.ts), also when it is told to stop.
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void endAll().then(() => process.exit(130)));
   process.once("exit", () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));

@@ -1,7 +1,7 @@
 // A Postgres of our own, from the machine's binaries: a fresh cluster with the settings it comes with, on a
 // free port of the loopback, ended with whoever opened it.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, chownSync, closeSync, existsSync, globSync, mkdirSync, openSync } from "node:fs";
+import { chownSync, closeSync, existsSync, globSync, mkdirSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 
@@ -31,7 +31,6 @@ export async function openPostgres(dir: string): Promise<Postgres> {
   const data = join(dir, "postgres");
   mkdirSync(data, { mode: 0o700 });
   for (const path of [dir, data]) if (account !== null) chownSync(path, account.uid, account.gid);
-  reachable(dir);
   const identity = account ?? {};
   execFileSync(join(bin, "initdb"), ["-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C"], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -105,11 +104,6 @@ function plainAccount(): { readonly uid: number; readonly gid: number } | null {
     }
   }
   throw new Error("Postgres does not run as root, and there is no account postgres or nobody: run as a plain user");
-}
-
-/** Another account has to be able to pass through the directories above. */
-function reachable(dir: string): void {
-  if (process.getuid?.() === 0) chmodSync(join(dir, ".."), 0o711);
 }
 
 export function freePort(): Promise<number> {
