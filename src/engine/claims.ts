@@ -5,10 +5,10 @@
 // R3  An action is launched after it was committed as running, under the attempt of that commit. The
 //     commit need not be synced: attempts do not outlive the machine's power, and what an attempt
 //     reports is committed after it (store.ts R1).
-// R4  Who has been refused for `patienceMs` is next to get what it asks for: until then others may
+// R4  Who has been refused for long is next to get what it asks for (patience.ts): until then others may
 //     have only what it leaves. So small work fills the gaps, and does not starve what is large.
 import type { Action, CacheStatus } from "../core/action.ts";
-import { effectiveResources, type WaitReason } from "../core/resources.ts";
+import { effectiveResources } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor, Kept } from "../executor/executor.ts";
@@ -18,28 +18,30 @@ import type { Decision } from "./decision.ts";
 import type { LaneQueue } from "./lane-queue.ts";
 import { launch, type Starting } from "./launches.ts";
 import { attemptOf, batchSize, changesOf, type EngineParts } from "./parts.ts";
+import { keptFor, lackedAfter, type Patience } from "./patience.ts";
 import type { Sharing } from "./sharing.ts";
 import { type Turn, Turns } from "./turns.ts";
 import { type Usage, weightOf } from "./usage.ts";
 
-export const patienceMs = 5_000;
-
 export type Claiming = {
   readonly usage: Usage;
   readonly sharing: Sharing;
+  readonly patience: Patience;
   readonly isStartable: (run: number) => boolean;
 };
 
 /** True if it changed anything, so that it is worth looking again. */
-export async function claim(parts: EngineParts, { usage, sharing, isStartable }: Claiming): Promise<boolean> {
+export async function claim(parts: EngineParts, { usage, sharing, patience, isStartable }: Claiming): Promise<boolean> {
   await parts.queue.refill(parts.nowMs());
   const queues = [...parts.queue.runs].filter(({ run, lanes }) => lanes.size > 0 && isStartable(run.id));
   if (queues.length === 0) return false;
   const heads = queues.flatMap(({ lanes }) => [...lanes.values()].flatMap((lane) => lane.peek() ?? []));
   if (!heads.every(({ spec }) => spec === null || parts.documents.known(spec) !== undefined))
     await parts.documents.taskSpecs(heads);
+  for (const { lanes } of queues) for (const lane of lanes.values()) weigh(parts, lane);
+  const longest = patience.next(queues, parts.nowMs());
   const round = new Round(parts, await lookUp(parts, queues));
-  const decided = round.decide(new Turns(queues, usage, parts.shares));
+  const decided = round.decide(new Turns(queues, usage, parts.shares), longest);
   const decisions = await sharing.grant(decided);
   const settled = await Promise.all(decisions.map((decision) => settle(parts, usage, decision)));
   await launch(
@@ -59,11 +61,12 @@ class Round {
     this.#lookup = lookup;
   }
 
-  decide(turns: Turns): readonly Decision[] {
-    const longest = this.#longestRefused();
+  /** `longest`: who has waited for so long that it goes first (R4). */
+  decide(turns: Turns, longest: Turn | null): readonly Decision[] {
     if (longest !== null && this.#isLookedUp(longest.action) && !this.#reuse(longest.lane, longest.action))
       this.#admit(turns, longest, null);
-    const kept = longest === null || longest.lane.refusal === null ? null : this.#keptFor(longest);
+    const spec = longest === null ? null : specOf(this.#parts, longest.action);
+    const kept = longest === null || spec === null ? null : keptFor(longest, spec);
     while (this.#decisions.length < batchSize) {
       const turn = turns.next();
       if (turn === null) break;
@@ -72,29 +75,6 @@ class Round {
         this.#admit(turns, turn, turn.lane === longest?.lane ? null : kept);
     }
     return this.#decisions;
-  }
-
-  /** R4. */
-  #longestRefused(): Turn | null {
-    const { queue, nowMs } = this.#parts;
-    let found: Turn | null = null;
-    let sinceMs = nowMs() - patienceMs;
-    for (const each of queue.runs) {
-      for (const lane of each.lanes.values()) {
-        const { refusal } = lane;
-        const action = lane.peek();
-        if (refusal === null || action === null || refusal.sinceMs > sinceMs || !isWorthKeeping(refusal.reason))
-          continue;
-        [found, sinceMs] = [{ queue: each, lane, action }, refusal.sinceMs];
-      }
-    }
-    return found;
-  }
-
-  #keptFor({ lane, action }: Turn): Kept | null {
-    const spec = action.spec === null ? undefined : this.#parts.documents.known(action.spec);
-    if (spec === undefined || !("target" in spec) || lane.peek() !== action) return null;
-    return { resources: effectiveResources(spec, action.oomFailures), action: action.name };
   }
 
   #isLookedUp({ cacheKey }: Action): boolean {
@@ -119,11 +99,10 @@ class Round {
   }
 
   #admit(turns: Turns, { queue, lane, action }: Turn, kept: Kept | null): void {
-    const { executors, documents, capacity, nowMs } = this.#parts;
-    const spec = action.spec === null ? undefined : documents.known(action.spec);
-    const executor =
-      spec !== undefined && "target" in spec ? executors.find((each) => each.accepts({ spec })) : undefined;
-    if (spec === undefined || !("target" in spec) || executor === undefined) {
+    const { executors, capacity, nowMs } = this.#parts;
+    const spec = specOf(this.#parts, action);
+    const executor = spec === null ? undefined : executors.find((each) => each.accepts({ spec }));
+    if (spec === null || executor === undefined) {
       turns.block(lane);
       return;
     }
@@ -132,7 +111,8 @@ class Round {
     const { project, maxConcurrency } = queue.run;
     const reason = executor.reserve({ ...wanted, project, spec, resources, maxConcurrency }, kept);
     if (reason !== null) {
-      lane.refusal = { sinceMs: lane.refusal?.sinceMs ?? nowMs(), reason };
+      const lacked = lackedAfter(lane.refusal?.lacked, reason);
+      lane.refusal = { sinceMs: lane.refusal?.sinceMs ?? nowMs(), reason, lacked };
       turns.block(lane);
       this.#reuseBehind(lane);
       return;
@@ -173,8 +153,18 @@ class Round {
   }
 }
 
-/** Limits end with what is limited; what the machine does not have never comes. */
-const isWorthKeeping = (reason: WaitReason): boolean => reason.type === "resource" && reason.asked <= reason.total;
+/** Of a task whose spec has been read. */
+function specOf({ documents }: EngineParts, { spec }: Action): TaskSpec | null {
+  const known = spec === null ? undefined : documents.known(spec);
+  return known !== undefined && "target" in known ? known : null;
+}
+
+function weigh(parts: EngineParts, lane: LaneQueue): void {
+  const head = lane.peek();
+  const spec = head === null ? null : specOf(parts, head);
+  if (head !== null && spec !== null)
+    lane.weight = weightOf(effectiveResources(spec, head.oomFailures), parts.capacity.machine);
+}
 
 /** What to launch; "settled" if it needed no place or somebody else was faster; null if nothing happened. */
 async function settle(parts: EngineParts, usage: Usage, decision: Decision): Promise<Starting | "settled" | null> {

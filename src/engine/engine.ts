@@ -25,6 +25,7 @@ import { LiveRows } from "./live-rows.ts";
 import { Moments } from "./moments.ts";
 import { takeOutcomes } from "./outcomes.ts";
 import { attemptOf, type EngineParts, runOf, stopAttempts } from "./parts.ts";
+import { Patience } from "./patience.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { Settling } from "./settling.ts";
 import { Sharing } from "./sharing.ts";
@@ -62,6 +63,7 @@ export class Engine {
   readonly #adopting = new Set<number>();
   readonly #moments = new Moments();
   readonly #usage = new Usage();
+  readonly #patience = new Patience();
   readonly #sharing: Sharing;
   readonly #settling: Settling;
   readonly #announcements: Announcements;
@@ -232,6 +234,7 @@ export class Engine {
     const claimed = await claim(this.#parts, {
       usage: this.#usage,
       sharing: this.#sharing,
+      patience: this.#patience,
       isStartable: (run) => !this.#ended.has(run),
     });
     const ended = await this.#endServing(swept);

@@ -10,6 +10,8 @@ export class LaneQueue {
   readonly lane: number;
   /** Whether all that is ready in the lane is here. */
   isWhole: boolean;
+  /** The largest part of any kind of resource that each of them asks for. */
+  weight = 0;
   /** Why its first was refused when it was last asked for; null: it was not. */
   refusal: Refusal | null = null;
   #actions = new Map<string, Action>();
@@ -105,7 +107,8 @@ export class LaneQueue {
   }
 }
 
-export type Refusal = { readonly sinceMs: number; readonly reason: WaitReason };
+/** `lacked`: the kinds of resource that were missing, one after the other. */
+export type Refusal = { readonly sinceMs: number; readonly reason: WaitReason; readonly lacked: ReadonlySet<string> };
 
 /** The order of `Store.claimable`; of equals, the one that was there first. */
 export const goesBefore = (a: Action, b: Action): boolean =>

@@ -2,7 +2,9 @@
 // what goes first. One object is one round.
 //
 // R1  The project goes first that has least under way for its share.
-// R2  Priorities order the runs of one project and the actions of one run, and nothing across projects.
+// R2  Within a run, of equal priority and depth, what asks for much of the machine goes first, the largest
+//     first: it is the hardest to place, and small work fits beside it or after it.
+// R3  Priorities order the runs of one project and the actions of one run, and nothing across projects.
 import type { Action } from "../core/action.ts";
 import type { Shares } from "../core/resources.ts";
 import { goesBefore, type LaneQueue } from "./lane-queue.ts";
@@ -89,8 +91,19 @@ export class Turns {
     for (const lane of queue.lanes.values()) {
       if (this.#blocked.has(lane)) continue;
       const action = lane.peek();
-      if (action !== null && (first === null || goesBefore(action, first))) [best, first] = [lane, action];
+      if (action === null) continue;
+      if (first === null || best === null || isNext(lane, action, best, first)) [best, first] = [lane, action];
     }
     return best;
   }
+}
+
+/** R2. Parts of the machine below this are all alike. */
+const largeFrom = 0.1;
+
+function isNext(lane: LaneQueue, action: Action, other: LaneQueue, otherAction: Action): boolean {
+  const size = lane.weight < largeFrom ? 0 : lane.weight;
+  const otherSize = other.weight < largeFrom ? 0 : other.weight;
+  const isAlike = action.priority === otherAction.priority && action.depth === otherAction.depth;
+  return isAlike && size !== otherSize ? size > otherSize : goesBefore(action, otherAction);
 }
