@@ -1,7 +1,7 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
@@ -21,7 +21,7 @@ import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { describeParquet } from "./idl/idl.ts";
 import { openLogs } from "./logs/logs.ts";
-import { type Decisions, settingsWithoutGpus } from "./settings/settings.ts";
+import { type Decisions, findGpus, noDecisions, settingsWithoutGpus } from "./settings/settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
@@ -66,7 +66,7 @@ export type Godwit = {
 };
 
 export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
-  const { dataDir, workers = availableParallelism(), wrap = {} } = config;
+  const { dataDir, settings = noDecisions, wrap = {} } = config;
   await makeDataDir(dataDir);
   checkDatabaseIsThere(dataDir);
   const database = await openSqliteStore({ path: join(dataDir, "godwit.db") });
@@ -74,10 +74,9 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
-  const { machine, limits, shares } = settingsWithoutGpus(
-    config.settings ?? { machine: {}, limits: {}, shares: {} },
-    dataDir,
-  );
+  const { machine, limits, shares } = settingsWithoutGpus(settings, dataDir);
+  const workers = config.workers ?? Math.ceil(machine.cpuMillis / 1_000);
+  const closing = new AbortController();
   const capacity = new Capacity({ machine, limits });
   const control = openControl({
     store,
@@ -108,6 +107,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     blobs,
     warm: () => pool.warm(),
     serve: async (run) => {
+      if (engine === null) capacity.expectGpus(findGpus(settings, process.env, closing.signal));
       engine ??= startEngine({ store, blobs, executors, capacity, shares });
       return (await engine).serve(run);
     },
@@ -116,6 +116,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
+      closing.abort();
       if (engine === null) await Promise.all([pool.close(), shell.close()]);
       else await (await engine).close();
       await logs.close();

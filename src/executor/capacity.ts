@@ -14,7 +14,7 @@
 // R6  What a paused attempt's process still has in memory is charged too, but only against attempts that
 //     are not needed to go on: when no other holds memory, the next one is let in all the same.
 import { type AttemptId, attemptId } from "../core/messages.ts";
-import type { ConcurrencyLimits, GpuRequest, Machine, WaitReason } from "../core/resources.ts";
+import type { ConcurrencyLimits, Gpu, GpuRequest, Machine, WaitReason } from "../core/resources.ts";
 import { type Ask, amountOf, askOf, gpuName, shortOf } from "./ask.ts";
 import { Devices } from "./devices.ts";
 import type { Kept, Wanted } from "./executor.ts";
@@ -52,7 +52,7 @@ type Reserve = {
 const maxLook = 100;
 
 export class Capacity {
-  readonly machine: Machine;
+  machine: Machine;
   readonly limits: ConcurrencyLimits;
   /**
    * Asks whether what is held now (`held`) is granted beside what other processes hold, when one that was
@@ -67,6 +67,7 @@ export class Capacity {
   readonly #listeners = new Set<() => void>();
   #resuming: Holding[] = [];
   #isTelling = false;
+  #expectsGpus = false;
 
   constructor({ machine, limits }: CapacityOptions) {
     this.machine = machine;
@@ -75,6 +76,17 @@ export class Capacity {
     this.#places = new Places(limits);
     this.#processors = new Processors(machine.cpuMillis);
     this.#stock = new Stock(machine);
+  }
+
+  /** The driver takes its time, and most runs need none: until it has told, only who asks for GPUs waits. */
+  expectGpus(told: Promise<readonly Gpu[]>): void {
+    this.#expectsGpus = true;
+    void told.then((gpus) => {
+      this.#expectsGpus = false;
+      this.machine = { ...this.machine, gpus };
+      this.#devices.set(gpus);
+      this.#settle();
+    });
   }
 
   /** Null: taken, under the attempt, and sitting there. One that holds already goes on holding. */
@@ -235,6 +247,7 @@ export class Capacity {
   /** Why it may not hold now; the most telling reason first. */
   #refusal(holding: Holding, reserves: readonly Reserve[], isResuming = false): WaitReason | null {
     const { ask, seat, places } = holding;
+    if (ask.gpus !== null && this.#expectsGpus) return { type: "turn" };
     return (
       this.#impossible(ask) ??
       this.#places.full(places) ??

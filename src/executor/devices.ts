@@ -3,12 +3,16 @@ import type { AttemptId } from "../core/messages.ts";
 import type { Gpu, GpuRequest } from "../core/resources.ts";
 
 export class Devices {
-  readonly #gpus: readonly Gpu[];
+  #gpus: readonly Gpu[];
   readonly #holders = new Map<number, AttemptId>();
   /** In use by other processes. */
   #elsewhere: ReadonlySet<number> = new Set();
 
   constructor(gpus: readonly Gpu[]) {
+    this.#gpus = gpus;
+  }
+
+  set(gpus: readonly Gpu[]): void {
     this.#gpus = gpus;
   }
 
