@@ -24,7 +24,7 @@ type Write = () => Action | undefined;
 /** If any of the writes throws, the transaction has to be rolled back. */
 export type CheckedSet =
   | { readonly type: "refused"; readonly result: CommitResult }
-  | { readonly type: "accepted"; readonly writes: readonly Write[] };
+  | { readonly type: "accepted"; readonly changes: readonly Change[]; readonly writes: readonly Write[] };
 
 /** What a set has changed so far, as its later changes see it (R2). */
 type Overlay = {
@@ -38,6 +38,8 @@ export class Transaction {
   readonly #totals: RunTotals;
   // Bounded by the changes of one transaction.
   readonly #actionIds = new Map<string, number>();
+  readonly #runs = new Set<number>();
+  readonly #actions: Action[] = [];
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -53,13 +55,27 @@ export class Transaction {
       if (typeof checked === "string") return { type: "refused", result: { type: checked, at } };
       writes.push(checked);
     }
-    return { type: "accepted", writes };
+    return { type: "accepted", changes, writes };
   }
 
-  /** R3. Gives the revisions that rows of these runs got. */
-  finish(runs: ReadonlySet<number>): Committed["runs"] {
+  write({ changes, writes }: Extract<CheckedSet, { type: "accepted" }>): CommitResult {
+    const actions: Action[] = [];
+    for (const write of writes) {
+      const action = write();
+      if (action !== undefined) actions.push(action);
+    }
+    for (const change of changes) {
+      const run = runOf(change);
+      if (run !== null) this.#runs.add(run);
+    }
+    for (const action of actions) this.#actions.push(action);
+    return { type: "committed", actions };
+  }
+
+  /** R3. Gives what all sets together have changed. */
+  finish(): Committed {
     this.#totals.write();
-    return this.#totals.ranges(runs);
+    return { runs: this.#totals.ranges(this.#runs), actions: this.#actions };
   }
 
   #check(change: Change, overlay: Overlay): Checked {
@@ -264,3 +280,30 @@ export class Transaction {
 const nothing: Write = () => undefined;
 
 const keyText = ({ run, name }: ActionKey): string => `${run}/${name}`;
+
+/** The run that the change belongs to. */
+function runOf(change: Change): number | null {
+  switch (change.type) {
+    case "insertRun":
+    case "updateRun":
+      return change.run.id;
+    case "insertAction":
+    case "updateAction":
+      return change.action.run;
+    case "insertAttempt":
+      return change.attempt.run;
+    case "putAttachment":
+      return change.attachment.run;
+    case "reserve":
+    case "release":
+      return change.reservation.run;
+    case "insertSweep":
+    case "deleteSweep":
+      return change.sweep.run;
+    case "expectAction":
+    case "putDocument":
+    case "putCacheEntry":
+    case "deleteCacheEntries":
+      return null;
+  }
+}
