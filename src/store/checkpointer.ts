@@ -11,10 +11,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { CheckpointAnswer, CheckpointMode } from "./checkpoint-thread.ts";
-import { type Connection, databaseError, memoryPath } from "./connection.ts";
-
-/** Pages of 4 KiB in the log from which on it is moved: 16 MiB. */
-export const checkpointPages = 4_000;
+import { type Connection, checkpointPages, databaseError, memoryPath } from "./connection.ts";
 
 // 512 MiB, and 1 GiB.
 const maxLogPages = 128_000;
@@ -41,7 +38,8 @@ export class Checkpointer {
   constructor(connection: Connection, onFree: () => void) {
     this.#connection = connection;
     this.#onFree = onFree;
-    if (!connection.canMoveBeside()) this.#takeOver();
+    if (connection.path === memoryPath || !connection.canMoveBeside()) this.#isMoving = true;
+    else connection.exec("pragma wal_autocheckpoint = 0");
   }
 
   /** Commits have to wait for `onFree` (R1). */
@@ -51,7 +49,7 @@ export class Checkpointer {
 
   /** After each transaction. */
   committed(): void {
-    if (this.#isMoving || this.#connection.path === memoryPath) return;
+    if (this.#isMoving) return;
     const pages = this.#connection.logPages();
     if (pages < this.#threshold) return;
     this.#round = 0;
@@ -122,7 +120,7 @@ export class Checkpointer {
     this.#move("passive");
   }
 
-  /** R3. SQLite's own way: whoever commits moves the pages. */
+  /** R3. SQLite's own way, for good: whoever commits moves the pages. */
   #takeOver(): void {
     this.#isMoving = true;
     this.#isExclusive = false;

@@ -88,6 +88,8 @@ async function migrateWhenFree(connection: Connection): Promise<void> {
 
 /** The store over a connection whose file has been migrated. `log`: its own, or null in memory. */
 export function sqliteStore(connection: Connection, log: Log | null): Store {
+  // log-file.ts R1.
+  if (log !== null) connection.exec("pragma synchronous = normal");
   const feed = new ChangeFeed(connection);
   const acknowledgements = new Acknowledgements(connection.path, log, () => queue.wake());
   const checkpointer = new Checkpointer(connection, () => queue.wake());
