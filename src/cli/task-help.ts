@@ -1,10 +1,10 @@
 // What `godwit run FILE TASK --help` and `godwit get task` say about a task.
-import { byteText, cpuText } from "../core/quantities.ts";
-import type { Resources } from "../core/resources.ts";
+import { byteText } from "../core/quantities.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Variable } from "../core/value.ts";
 import { soleOutput } from "../core/value.ts";
 import { findTask } from "./code.ts";
+import { resourceWords } from "./resource-words.ts";
 import { durationText } from "./text.ts";
 import { flagName, inputHelp, isBoolean, typeHelp } from "./type-text.ts";
 
@@ -75,7 +75,7 @@ function settings(spec: TaskSpec): readonly string[] {
     retries.user > 0 ? `retries: ${retries.user}` : null,
     timeouts.attemptMs === null ? null : `timeout: ${durationText(timeouts.attemptMs)} an attempt`,
     timeouts.deadlineMs === null ? null : `deadline: ${durationText(timeouts.deadlineMs)}`,
-    ...asked(spec.resources),
+    ...resourceWords(spec.resources),
     retries.onOom === undefined
       ? null
       : `after running out of it: x${retries.onOom.factor}, up to ${byteText(retries.onOom.maxBytes)}`,
@@ -85,15 +85,6 @@ function settings(spec: TaskSpec): readonly string[] {
   ].filter((text) => text !== null);
   return said.length === 0 ? [] : ["", said.join(", ")];
 }
-
-/** What it asks for beyond the usual one core. */
-const asked = ({ cpuMillis, gpus, memoryBytes, diskBytes, tokens = {} }: Resources): readonly (string | null)[] => [
-  cpuMillis === 1_000 ? null : `CPUs: ${cpuText(cpuMillis)}`,
-  gpus === undefined ? null : `GPUs: ${gpus.count}${gpus.model === null ? "" : ` ${gpus.model}`}`,
-  diskBytes === undefined ? null : `disk: ${byteText(diskBytes)}`,
-  ...Object.entries(tokens).map(([name, count]) => `token ${name}: ${count}`),
-  memoryBytes === null ? null : `memory: ${byteText(memoryBytes)}`,
-];
 
 /** Two columns; the right one is wrapped. */
 function inColumns(rows: readonly (readonly [string, string])[], width: number): readonly string[] {
