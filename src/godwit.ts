@@ -28,7 +28,7 @@ import type { Store } from "./store/store.ts";
 export type GodwitConfig = {
   /** Created if it does not exist. */
   readonly dataDir: string;
-  /** Worker processes at most; default: the machine's cores. */
+  /** Shared worker processes that are active at once, at most; default: as the CPU goes that tasks ask for. */
   readonly workers?: number;
   /** What operators decided of the machine, limits and shares. Default: the machine as it is, and no limits. */
   readonly settings?: Decisions;
@@ -75,7 +75,6 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
   const { machine, limits, shares } = settingsWithoutGpus(settings, dataDir);
-  const workers = config.workers ?? Math.ceil(machine.cpuMillis / 1_000);
   const closing = new AbortController();
   const capacity = new Capacity({ machine, limits });
   const control = openControl({
@@ -88,7 +87,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   });
   const pool = workerPool({
     dataDir,
-    workers,
+    capacity,
+    ...(config.workers === undefined ? {} : { workers: config.workers }),
     calls: control,
     logs,
     ...(config.onText === undefined ? {} : { onText: config.onText }),
@@ -96,7 +96,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const shell = processExecutor({
     blobs,
     logs,
-    slots: workers,
+    capacity,
     tmpDir: join(dataDir, "tmp"),
     describeTable: describeParquet,
   });

@@ -102,6 +102,11 @@ export class Capacity {
     return null;
   }
 
+  /** What `take` would answer. */
+  check(wanted: Wanted, kept: Kept | null, seat: Seat): WaitReason | null {
+    return this.#refusal(this.#holding(wanted, seat), this.#reserves(kept));
+  }
+
   /** For attempts that have to run, though nothing was taken for them: they are known, and have to `resume`. */
   enter(wanted: Wanted, seat: Seat = new Seat()): void {
     const id = attemptId(wanted);
@@ -139,9 +144,10 @@ export class Capacity {
     return true;
   }
 
-  /** Resolves when the attempt holds again, or when it is given back meanwhile. */
-  resume(attempt: AttemptId): Promise<void> {
+  /** Resolves when the attempt holds again, or when it is given back meanwhile. `seat`: if it is to be another. */
+  resume(attempt: AttemptId, seat?: Seat): Promise<void> {
     const holding = this.#holdings.get(attempt);
+    if (holding?.state === "paused" && seat !== undefined) holding.seat = seat;
     if (holding === undefined || this.tryResume(attempt)) return Promise.resolve();
     const resumed = Promise.withResolvers<void>();
     holding.resumed.push(resumed);
@@ -165,6 +171,15 @@ export class Capacity {
     if (!this.#processors.move(holding.ask.cpuMillis, holding.seat, seat)) return false;
     holding.seat = seat;
     return true;
+  }
+
+  get freeMillis(): number {
+    return this.#processors.freeMillis;
+  }
+
+  /** Whether any limit on what is active at once applies to it. */
+  isLimited(wanted: Wanted): boolean {
+    return this.#places.of(wanted).length > 0;
   }
 
   /** R5. Indices of the GPUs that are its own. */

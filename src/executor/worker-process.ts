@@ -2,6 +2,8 @@
 //
 // R1  What it says counts only for attempts that it holds. What cannot be read ends it.
 // R2  `onGone` is called once, when the process and its group are gone and all it wrote was read.
+// R3  An attempt that waits for its calls is paused in the books of what the machine has, and resumed
+//     before it hears of the end of the last of them.
 import type { Readable, Writable } from "node:stream";
 import { GodwitError, isGodwitError } from "../core/error.ts";
 import {
@@ -17,9 +19,14 @@ import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
 import { LaunchWriter } from "../worker/shorthand.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
 import { CallService } from "./call-service.ts";
+import type { Capacity } from "./capacity.ts";
 import type { LogSink } from "./executor.ts";
+import { systemKills } from "./group-memory.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
-import type { Loss } from "./loss.ts";
+import { isOutOfHeap, type Loss } from "./loss.ts";
+import type { MemoryWatch, WatchedGroup } from "./memory-watch.ts";
+import type { OutOfMemory } from "./oom.ts";
+import type { Seat } from "./seat.ts";
 import { StopWatch, stoppedLeaseMs } from "./stop-watch.ts";
 
 export type Held = {
@@ -39,7 +46,17 @@ export type Question = NumberedQuestion extends infer T ? (T extends unknown ? O
 export type WorkerOptions = {
   /** Node's arguments, the worker's program at their end. */
   readonly args: readonly string[];
+  readonly env: { readonly [name: string]: string | undefined };
   readonly dataDir: string;
+  readonly capacity: Capacity;
+  /** Of all that is active in it. */
+  readonly seat: Seat;
+  /** Which attempts may follow each other in it, one at a time. Null: it is shared by all that need no process of their own. */
+  readonly own: string | null;
+  /** Whether they may follow each other at all: what a process has left on a GPU is gone only with it. */
+  readonly isReusable: boolean;
+  /** Of the whole process, if it has a limit. */
+  readonly memory: { readonly limitBytes: number; readonly watch: MemoryWatch } | null;
   readonly calls: TaskCalls;
   readonly logs: LogSink;
   /** What the worker says that belongs to no attempt. */
@@ -72,6 +89,13 @@ export class WorkerProcess {
   hasStarted = false;
   /** When something last ended or changed its state here, by `performance.now()`. */
   progressAtMs = performance.now();
+  /** Attempts that were promised a place here and have not been sent, and how many of them are not quick. */
+  planned = 0;
+  plannedSlow = 0;
+  readonly seat: Seat;
+  readonly own: string | null;
+  readonly isReusable: boolean;
+  readonly group: WatchedGroup | null;
   readonly #options: WorkerOptions;
   readonly #process: GuardedProcess;
   readonly #writer: MessageWriter<ToWorker>;
@@ -86,18 +110,26 @@ export class WorkerProcess {
   #lastQuestion = 0;
   #lastWords: Loss["lastWords"] = null;
   #endedFor: string | null = null;
+  #oom: OutOfMemory | null = null;
+  readonly #systemKills = systemKills();
 
   /** Throws what `spawnGuarded` throws. */
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.seat = options.seat;
+    this.own = options.own;
+    this.isReusable = options.isReusable;
     this.#process = spawnGuarded(process.execPath, options.args, {
       cwd: process.cwd(),
-      env: process.env,
+      env: options.env,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     });
     this.#writer = new MessageWriter(this.#process.stdio[fromPoolFd] as Writable);
     const isHeld = (id: AttemptId): boolean => this.held.has(id);
-    this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld });
+    const goOn = (id: AttemptId): Promise<void> | null =>
+      options.capacity.tryResume(id) ? null : options.capacity.resume(id);
+    this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld, goOn });
+    this.group = this.#watched();
     this.#startTimer = setTimeout(() => this.#break("The worker process did not start in time."), startTimeoutMs);
     const leaseMs = options.stoppedLeaseMs ?? stoppedLeaseMs;
     const stopped = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
@@ -119,6 +151,18 @@ export class WorkerProcess {
     return this.#process.pid;
   }
 
+  /** Null if there is no limit to hold it to. */
+  #watched(): WatchedGroup | null {
+    const { memory } = this.#options;
+    if (memory === null) return null;
+    const { limitBytes, watch } = memory;
+    const onOver = (peakBytes: number): void => {
+      this.#oom = { limitBytes, peakBytes, by: "limit" };
+      this.kill("it was over its limit of memory.");
+    };
+    return watch.open({ pid: this.pid, limitBytes, onOver });
+  }
+
   /** Attempts that hold a place here, and code that is being loaded. */
   get load(): number {
     return this.held.size - this.#waiting + this.#questions.size;
@@ -136,6 +180,7 @@ export class WorkerProcess {
 
   launch(launches: readonly { readonly launch: Launch; readonly isQuick: boolean }[]): void {
     if (this.load === 0) this.progressAtMs = performance.now();
+    if (this.held.size === 0) this.group?.begin();
     for (const { launch, isQuick } of launches) {
       const id = attemptId(launch);
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
@@ -249,6 +294,7 @@ export class WorkerProcess {
       case "attach":
       case "abortCalls":
         this.#service.receive(message);
+        if (message.type === "call") this.#pauseIfWaiting(attemptId(message.attempt));
         return;
       case "states":
         for (const { attempt, state } of message.attempts) this.#setState(attempt, state);
@@ -286,6 +332,15 @@ export class WorkerProcess {
     }
     held.state = state;
     this.progressAtMs = performance.now();
+    if (state === "waiting") this.#pauseIfWaiting(id);
+    // It was not asked to go on, but stopped or refused: what it takes is noted as soon as it is there.
+    else if (!this.#options.capacity.tryResume(id)) void this.#options.capacity.resume(id);
+  }
+
+  /** R3. What it has been told of does not count: it goes on as soon as it has read that. */
+  #pauseIfWaiting(id: AttemptId): void {
+    if (this.held.get(id)?.state !== "waiting" || !this.#service.isWaiting(id)) return;
+    if (this.#options.capacity.isHeld(id)) this.#options.capacity.pause(id, this.group?.residentBytes());
   }
 
   #end(outcomes: readonly ShortOutcome[]): void {
@@ -327,6 +382,7 @@ export class WorkerProcess {
     this.#stopWatch.close();
     const { stdio, stdout, stderr } = this.#process;
     stdio[fromPoolFd]?.destroy();
+    this.group?.end();
     await closed([stdout, stderr, stdio[toPoolFd]].filter((pipe) => pipe != null));
     this.#service.close();
     const startWords = startError === undefined ? null : { attempt: null, message: textOf(startError) };
@@ -336,8 +392,19 @@ export class WorkerProcess {
       lastWords: this.#lastWords ?? startWords,
       stderr: this.#stderr,
       endedFor: this.#endedFor,
+      oom: this.#outOfMemory(exitCode, signal),
     };
     this.#options.onGone(loss);
+  }
+
+  #outOfMemory(exitCode: number | null, signal: NodeJS.Signals | null): OutOfMemory | null {
+    if (this.#oom !== null || this.#endedFor !== null) return this.#oom;
+    const limitBytes = this.group?.limitBytes ?? null;
+    const peakBytes = this.group?.peakBytes || null;
+    if (limitBytes !== null && isOutOfHeap(this.#stderr)) return { limitBytes, peakBytes, by: "heap" };
+    const wasKilled = signal === "SIGKILL" || exitCode === 137;
+    if (!wasKilled || !(this.group?.isAtLimit || (systemKills() ?? 0) > (this.#systemKills ?? 0))) return null;
+    return { limitBytes, peakBytes, by: "system" };
   }
 
   /** Called by the pool once it has dealt with what was held. */
