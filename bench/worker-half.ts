@@ -79,6 +79,7 @@ class InstantControl implements TaskCalls {
 
 const outputs = { type: "inline", text: '{"o0":{"type":"integer","value":"7"}}' } as const;
 
+const shared = { seat: new Seat(), own: null, isReusable: true, memory: null };
 const machine = { cpuMillis: 1_000, memoryBytes: 0, diskBytes: 0, gpus: [], tokens: {} };
 
 type Bench = {
@@ -111,10 +112,7 @@ async function open(endsAfter: number): Promise<Bench> {
     env: process.env,
     dataDir: dir,
     capacity: new Capacity({ machine, limits: {} }),
-    seat: new Seat(),
-    own: null,
-    isReusable: true,
-    memory: null,
+    ...shared,
     calls: control,
     logs: { append: (_, lines) => console.error(lines) },
     onText: (text) => console.error(text),

@@ -159,9 +159,7 @@ export class Capacity {
     return resumed.promise;
   }
 
-  isHeld(attempt: AttemptId): boolean {
-    return this.#holdings.get(attempt)?.state === "held";
-  }
+  readonly isHeld = (attempt: AttemptId): boolean => this.#holdings.get(attempt)?.state === "held";
 
   /** Moves what is held to another seat, unless that takes CPU or a worker that is not there. */
   sit(attempt: AttemptId, seat: Seat): boolean {
@@ -178,9 +176,7 @@ export class Capacity {
   }
 
   /** Whether any limit on what is active at once applies to it. */
-  isLimited(wanted: Wanted): boolean {
-    return this.#places.of(wanted).length > 0;
-  }
+  readonly isLimited = (wanted: Wanted): boolean => this.#places.of(wanted).length > 0;
 
   /** R5. Indices of the GPUs that are its own. */
   devices(attempt: AttemptId): readonly number[] {

@@ -13,7 +13,8 @@ import { type Loss, lossText } from "./loss.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { gpuVariables, heapArgs } from "./own-process.ts";
 import { Seat, type SeatGroup } from "./seat.ts";
-import { type WorkerOptions, WorkerProcess } from "./worker-process.ts";
+import type { WorkerOptions } from "./worker-options.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 export type CrewOptions = {
   readonly dataDir: string;
@@ -23,10 +24,10 @@ export type CrewOptions = {
   /** Workers that share attempts: active ones, and processes, at most. */
   readonly maxActive: number;
   readonly maxShared: number;
-  readonly program: URL | undefined;
-  readonly idleMs: number | undefined;
+  readonly program?: URL | undefined;
+  readonly idleMs?: number | undefined;
   /** See `WorkerOptions`. */
-  readonly stoppedLeaseMs: number | undefined;
+  readonly stoppedLeaseMs?: number | undefined;
   readonly onText: (text: string) => void;
   readonly onChange: () => void;
   readonly onOutcomes: (worker: WorkerProcess, ended: Parameters<WorkerOptions["onOutcomes"]>[0]) => void;

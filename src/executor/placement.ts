@@ -96,9 +96,3 @@ export function takesQuick(worker: WorkerProcess): boolean {
   if (worker.load > 0 && performance.now() - worker.progressAtMs > stallMs) return false;
   return worker.isQuick && worker.plannedSlow === 0;
 }
-
-/** What has begun by now, the worker keeps. */
-export function recallFrom(worker: WorkerProcess): void {
-  const sent = [...worker.held.values()].filter(({ state, isStopping }) => state === "sent" && !isStopping);
-  if (sent.length > 0) worker.recall(sent.map(({ id }) => id));
-}

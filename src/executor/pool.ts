@@ -22,17 +22,20 @@ import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import type { MeasuredOutcome } from "../worker/protocol.ts";
 import { shortOf } from "./ask.ts";
+import { withinLimit } from "./attempt-memory.ts";
 import type { Capacity } from "./capacity.ts";
 import { Crew } from "./crew.ts";
 import { type Executor, type Kept, type LogSink, stopGraceMs, type Wanted } from "./executor.ts";
 import { blamed, type Loss, lossError, lossText } from "./loss.ts";
-import { oomError } from "./oom.ts";
 import { needsOwnProcess } from "./own-process.ts";
 import { Pace } from "./pace.ts";
-import { Placement, recallFrom, stallMs, takesQuick } from "./placement.ts";
+import { Placement } from "./placement.ts";
+import { type Plan, Plans } from "./plans.ts";
 import { Questions } from "./questions.ts";
 import { Seat } from "./seat.ts";
-import type { Held, WorkerProcess } from "./worker-process.ts";
+import { Stalls } from "./stalls.ts";
+import type { Held } from "./worker-options.ts";
+import type { WorkerProcess } from "./worker-process.ts";
 
 export type PoolOptions = {
   readonly dataDir: string;
@@ -69,9 +72,6 @@ export const workerPool = (options: PoolOptions): WorkerPool => new Pool(options
 /** Outcomes not handed out: beyond, nothing more is taken on. */
 const maxOutcomes = 10_000;
 
-/** Where an attempt was promised a place. Null: wherever there is one. */
-type Plan = { readonly worker: WorkerProcess | null; readonly isQuick: boolean };
-
 type Queued = { readonly launch: Launch; readonly plan: Plan | null; hasShare: boolean };
 
 class Pool implements WorkerPool {
@@ -80,16 +80,16 @@ class Pool implements WorkerPool {
   readonly #maxProcesses: number;
   readonly #pace = new Pace();
   readonly #crew: Crew;
-  readonly #plans = new Map<AttemptId, Plan>();
+  readonly #plans = new Plans();
   readonly #backlog = new Map<AttemptId, Queued>();
   readonly #questions = new Questions(() => this.#settleSoon());
   readonly #outcomes = new Map<AttemptId, Outcome>();
   readonly #chosen = new Map<WorkerProcess, Launch[]>();
   readonly #placement: Placement;
+  readonly #stalls: Stalls;
   readonly #graces = new Set<NodeJS.Timeout>();
   #wake: () => void = () => undefined;
   #stopListening: () => void = () => undefined;
-  #stallCheck: NodeJS.Timeout | null = null;
   #isSettling = false;
   #closing: PromiseWithResolvers<void> | null = null;
 
@@ -101,9 +101,6 @@ class Pool implements WorkerPool {
       ...options,
       maxActive: options.workers ?? Number.POSITIVE_INFINITY,
       maxShared: this.#maxProcesses,
-      program: options.program,
-      idleMs: options.idleMs,
-      stoppedLeaseMs: options.stoppedLeaseMs,
       onText: (text) => this.#say(text),
       onChange: () => this.#settleSoon(),
       onOutcomes: (worker, ended) => this.#keep(worker, ended),
@@ -111,6 +108,7 @@ class Pool implements WorkerPool {
       onGivenUp: (message) => this.#giveUp(message),
     });
     this.#placement = new Placement(this.#crew, this.#pace, this.#chosen);
+    this.#stalls = new Stalls(this.#crew);
   }
 
   accepts({ spec }: Pick<Launch, "spec">): boolean {
@@ -137,7 +135,7 @@ class Pool implements WorkerPool {
   release(attempts: readonly AttemptRef[]): void {
     for (const attempt of attempts) {
       const id = attemptId(attempt);
-      if (this.#unplan(id) !== null) this.#capacity.give(id);
+      if (this.#plans.take(id) !== null) this.#capacity.give(id);
     }
   }
 
@@ -145,7 +143,7 @@ class Pool implements WorkerPool {
     if (this.#closing !== null) return;
     for (const launch of launches) {
       const id = attemptId(launch);
-      const plan = this.#unplan(id);
+      const plan = this.#plans.take(id);
       const isKnown =
         this.#backlog.has(id) || this.#outcomes.has(id) || [...this.#crew.workers].some(({ held }) => held.has(id));
       if (isKnown) continue;
@@ -192,13 +190,8 @@ class Pool implements WorkerPool {
     this.#settleSoon();
   }
 
-  describe(bundle: string, projectDir: string): Promise<Manifest> {
-    return this.#questions.describe(bundle, projectDir);
-  }
-
-  check(bundle: string, projectDir: string, task: string, inputs: Literals): Promise<readonly string[]> {
-    return this.#questions.check(bundle, projectDir, task, inputs);
-  }
+  readonly describe: WorkerPool["describe"] = (...asked) => this.#questions.describe(...asked);
+  readonly check: WorkerPool["check"] = (...asked) => this.#questions.check(...asked);
 
   async close(): Promise<void> {
     if (this.#closing === null) {
@@ -206,7 +199,7 @@ class Pool implements WorkerPool {
       this.#stopListening();
       this.#backlog.clear();
       this.#plans.clear();
-      if (this.#stallCheck !== null) clearTimeout(this.#stallCheck);
+      this.#stalls.close();
       for (const grace of this.#graces) clearTimeout(grace);
       this.#questions.close(new GodwitError("unavailable", "Godwit is closing."));
       this.#crew.close("Godwit is closing.");
@@ -228,7 +221,7 @@ class Pool implements WorkerPool {
     if (reason !== null) return reason;
     // Started by now, it is ready sooner.
     const worker = place === "new" ? this.#crew.startShared(seat) : place;
-    this.#plan(attemptId(wanted), { worker, isQuick });
+    this.#plans.add(attemptId(wanted), { worker, isQuick });
     return null;
   }
 
@@ -237,7 +230,7 @@ class Pool implements WorkerPool {
     if (this.#crew.ownCount() >= this.#maxProcesses) return shortOf("worker", 1, 0, this.#maxProcesses);
     const reason = this.#capacity.take(wanted, kept);
     if (reason !== null) return reason;
-    this.#plan(id, { worker: this.#ownProcess(id, wanted), isQuick: false });
+    this.#plans.add(id, { worker: this.#ownProcess(id, wanted), isQuick: false });
     return null;
   }
 
@@ -246,24 +239,6 @@ class Pool implements WorkerPool {
     const devices = this.#capacity.devices(id);
     const key = JSON.stringify([spec.name, resources.memoryBytes]);
     return (devices.length > 0 ? null : this.#crew.idleOwn(key)) ?? this.#crew.startOwn(key, resources, devices);
-  }
-
-  #plan(id: AttemptId, plan: Plan): void {
-    this.#plans.set(id, plan);
-    if (plan.worker === null) return;
-    plan.worker.planned += 1;
-    if (!plan.isQuick) plan.worker.plannedSlow += 1;
-  }
-
-  #unplan(id: AttemptId): Plan | null {
-    const plan = this.#plans.get(id);
-    if (plan === undefined) return null;
-    this.#plans.delete(id);
-    if (plan.worker !== null) {
-      plan.worker.planned -= 1;
-      if (!plan.isQuick) plan.worker.plannedSlow -= 1;
-    }
-    return plan;
   }
 
   #seatFor({ resources }: { readonly resources: Resources }): Seat {
@@ -299,7 +274,7 @@ class Pool implements WorkerPool {
       this.#choose(worker, queued.launch);
     }
     for (const worker of [...this.#chosen.keys()]) this.#send(worker);
-    this.#watchStalls();
+    this.#stalls.watch();
   }
 
   #workerFor(id: AttemptId, { launch, plan }: Queued): WorkerProcess | null {
@@ -345,9 +320,9 @@ class Pool implements WorkerPool {
         continue;
       }
       this.#capacity.give(id);
-      if (!held.isStopping) this.#outcomes.set(id, withinLimit(worker, launch, measured.outcome));
+      if (!held.isStopping) this.#outcomes.set(id, withinLimit(worker.group, launch, measured.outcome));
     }
-    if (worker.own !== null && isSpent(worker)) this.#crew.end(worker, "its attempt has ended.");
+    if (worker.own !== null && worker.isSpent) this.#crew.end(worker, "its attempt has ended.");
     this.#settleSoon();
   }
 
@@ -367,11 +342,10 @@ class Pool implements WorkerPool {
       }
       this.#capacity.give(id);
       if (isStopping) continue;
-      const isGuilty = guilty.has(id);
       const peak = worker.group === null ? {} : { peakMemoryBytes: worker.group.peakBytes };
       this.#finish(
         launch,
-        isGuilty ? { type: "failed", error: lossError(loss, launch.spec) } : { type: "interrupted" },
+        guilty.has(id) ? { type: "failed", error: lossError(loss, launch.spec) } : { type: "interrupted" },
         peak,
       );
     }
@@ -404,40 +378,17 @@ class Pool implements WorkerPool {
     this.#graces.add(grace);
   }
 
-  /** Questions go to the worker that is least busy; one that is busy may be so for long. */
-  #assignQuestions(): void {
-    if (!this.#questions.isWaiting) return;
-    const workers = this.#crew.shared();
-    const [worker] = workers.filter(({ state }) => state === "ready").sort((a, b) => a.load - b.load);
-    if (worker === undefined || worker.load > 0) {
-      // They wait for one that starts, so that a start that fails is tried again for them.
-      const isOneStarting = workers.some(({ state, load }) => state === "starting" && load === 0);
-      if (isOneStarting || this.#crew.startShared() !== null || worker === undefined) return;
-    }
-    this.#questions.answerIn(worker);
-  }
-
   /** Once for all that comes in one turn. */
   #settleSoon(): void {
     if (this.#isSettling || this.#closing !== null) return;
     this.#isSettling = true;
     queueMicrotask(() => {
       this.#isSettling = false;
-      this.#assignQuestions();
+      this.#questions.assign(this.#crew);
       this.#assign();
       this.#crew.noteIdle();
       this.#wake();
     });
-  }
-
-  /** An attempt that was known as quick and is not this time: what is behind it goes elsewhere. */
-  #watchStalls(): void {
-    if (this.#stallCheck !== null || !this.#crew.shared().some(({ load }) => load > 1)) return;
-    this.#stallCheck = setTimeout(() => {
-      this.#stallCheck = null;
-      for (const worker of this.#crew.shared()) if (worker.load > 1 && !takesQuick(worker)) recallFrom(worker);
-      this.#watchStalls();
-    }, stallMs);
   }
 
   #say(text: string): void {
@@ -447,17 +398,3 @@ class Pool implements WorkerPool {
 }
 
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
-
-/** What it was given of the machine may be another's now, and it still has some of it. */
-const isSpent = ({ group, isReusable }: WorkerProcess): boolean =>
-  !isReusable || group === null || group.residentBytes() > group.limitBytes / 2;
-
-/** Who was over its limit between two looks has failed as well. */
-function withinLimit({ group }: WorkerProcess, { spec }: Launch, outcome: Outcome): Outcome {
-  if (group === null) return outcome;
-  group.lookAtHead();
-  group.end();
-  const { isOver, limitBytes, peakBytes } = group;
-  const error = oomError({ limitBytes, peakBytes, by: "limit" }, spec);
-  return { ...outcome, peakMemoryBytes: peakBytes, ...(isOver ? { result: { type: "failed", error } } : {}) };
-}

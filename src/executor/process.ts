@@ -41,7 +41,9 @@ import { type GuardedProcess, type ProcessExit, spawnGuarded } from "./guard.ts"
 import { MemoryWatch, type WatchedGroup } from "./memory-watch.ts";
 import { oomError } from "./oom.ts";
 import { gpuVariables } from "./own-process.ts";
+import { drainMs } from "./pipes.ts";
 import { PrintedLines } from "./printed-lines.ts";
+import { shellEnvironment } from "./shell-environment.ts";
 import { filledIn, type ShellWords, shellInputs } from "./shell-inputs.ts";
 import { type DescribeTable, outputPaths, shellOutputs } from "./shell-outputs.ts";
 
@@ -61,8 +63,6 @@ const tailLines = 20;
 const tailLineChars = 500;
 /** Of a command that is not there or not executable. */
 const startMistakes: readonly ErrorCode[] = ["not_found", "permission_denied"];
-/** How long to go on reading what a command wrote before it ended; a daemon may hold its pipes open. */
-const drainMs = 500;
 
 /**
  * Without it a shell that is told to stop ends at once, and its child is killed before it could stop
@@ -267,7 +267,7 @@ class ProcessExecutor implements Executor {
       throw new GodwitError("invalid_argument", "The command is an empty list; the program to run was expected.");
     const process = spawnGuarded(command, args, {
       cwd,
-      env: environmentOf(launch, { ...inputs, ...outputs, ...this.#gpus(launch) }, cwd),
+      env: shellEnvironment(launch, { ...inputs, ...outputs }, cwd, this.#gpus(launch)),
       stdio: ["ignore", "pipe", "pipe"],
     });
     const stdout = new Capture(process.stdout, (texts) => this.#log(launch, "stdout", texts));
@@ -281,12 +281,7 @@ class ProcessExecutor implements Executor {
 
   #gpus(launch: Launch): { readonly [name: string]: string } {
     const { capacity } = this.#options;
-    const devices = capacity.devices(attemptId(launch));
-    // A task without GPUs may say itself what it is to see.
-    const own = launch.spec.target.type === "shell" ? { ...launch.spec.env, ...launch.spec.target.env } : {};
-    return devices.length === 0 && own.CUDA_VISIBLE_DEVICES !== undefined
-      ? {}
-      : gpuVariables(capacity.machine, devices);
+    return gpuVariables(capacity.machine, capacity.devices(attemptId(launch)));
   }
 
   #log(attempt: Launch, stream: LogLine["stream"], texts: readonly string[]): void {
@@ -335,23 +330,6 @@ class Capture {
     this.tail = [...this.tail, ...lines].slice(-tailLines).map((line) => line.slice(0, tailLineChars));
     this.#onLines(lines);
   }
-}
-
-/** R3. */
-function environmentOf(launch: Launch, words: ShellWords, cwd: string): NodeJS.ProcessEnv {
-  const { spec } = launch;
-  return {
-    ...process.env,
-    ...spec.env,
-    ...(spec.target.type === "shell" ? spec.target.env : {}),
-    ...words,
-    PWD: cwd,
-    GODWIT_RUN: launch.runName,
-    GODWIT_ACTION: launch.action,
-    GODWIT_ATTEMPT: String(launch.attempt),
-    GODWIT_SEED: String(launch.seed),
-    GODWIT_PROJECT_DIR: launch.projectDir,
-  };
 }
 
 /** A directory for this process. What dead ones of this machine have left is removed. */

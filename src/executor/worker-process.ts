@@ -6,81 +6,32 @@
 //     before it hears of the end of the last of them.
 import type { Readable, Writable } from "node:stream";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import {
-  type AttemptId,
-  type AttemptRef,
-  attemptId,
-  type Launch,
-  type LogLine,
-  type TaskCalls,
-} from "../core/messages.ts";
+import { type AttemptId, type AttemptRef, attemptId, type Launch, type LogLine } from "../core/messages.ts";
 import type { AttemptState, FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
 import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
 import { LaunchWriter } from "../worker/shorthand.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
+import { memoryLoss } from "./attempt-memory.ts";
 import { CallService } from "./call-service.ts";
-import type { Capacity } from "./capacity.ts";
-import type { LogSink } from "./executor.ts";
 import { systemKills } from "./group-memory.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
 import { isOutOfHeap, type Loss } from "./loss.ts";
-import type { MemoryWatch, WatchedGroup } from "./memory-watch.ts";
+import type { WatchedGroup } from "./memory-watch.ts";
 import type { OutOfMemory } from "./oom.ts";
+import { closed, readRaw } from "./pipes.ts";
 import type { Seat } from "./seat.ts";
 import { StopWatch, stoppedLeaseMs } from "./stop-watch.ts";
-
-export type Held = {
-  readonly id: AttemptId;
-  readonly launch: Launch;
-  /** Whether others may be queued behind it (pace.ts R1). */
-  readonly isQuick: boolean;
-  state: AttemptState | "sent";
-  /** It was asked to stop: what becomes of it is nobody's concern any more. */
-  isStopping: boolean;
-};
+import type { Held, WorkerOptions } from "./worker-options.ts";
 
 export type WorkerReply = Extract<FromWorker, { readonly type: "described" | "checked" }>;
 type NumberedQuestion = Extract<ToWorker, { readonly type: "describe" | "check" }>;
 export type Question = NumberedQuestion extends infer T ? (T extends unknown ? Omit<T, "request"> : never) : never;
 
-export type WorkerOptions = {
-  /** Node's arguments, the worker's program at their end. */
-  readonly args: readonly string[];
-  readonly env: { readonly [name: string]: string | undefined };
-  readonly dataDir: string;
-  readonly capacity: Capacity;
-  /** Of all that is active in it. */
-  readonly seat: Seat;
-  /** Which attempts may follow each other in it, one at a time. Null: it is shared by all that need no process of their own. */
-  readonly own: string | null;
-  /** Whether they may follow each other at all: what a process has left on a GPU is gone only with it. */
-  readonly isReusable: boolean;
-  /** Of the whole process, if it has a limit. */
-  readonly memory: { readonly limitBytes: number; readonly watch: MemoryWatch } | null;
-  readonly calls: TaskCalls;
-  readonly logs: LogSink;
-  /** What the worker says that belongs to no attempt. */
-  readonly onText: (text: string) => void;
-  readonly onReady: () => void;
-  readonly onOutcomes: (ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]) => void;
-  /** After states or places have changed. */
-  readonly onChange: () => void;
-  readonly onGone: (loss: Loss) => void;
-  /** How long the process may be stopped before it is given up. Default: `stoppedLeaseMs`. */
-  readonly stoppedLeaseMs?: number | undefined;
-};
-
 /** A worker that has not said anything after this is taken for broken. Long, for a machine under load. */
 const startTimeoutMs = 60_000;
 
-/** How long to go on reading what a process wrote before it ended; a daemon may hold its pipes open. */
-const drainMs = 500;
-
 /** Kept of what it wrote to stderr, to explain its end. */
 const maxStderrLines = 40;
-
-/** Bytes; a longer line of raw output is not read on. */
-const maxRawLineBytes = 1024 * 1024;
 
 export class WorkerProcess {
   readonly held = new Map<AttemptId, Held>();
@@ -131,14 +82,7 @@ export class WorkerProcess {
     this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld, goOn });
     this.group = this.#watched();
     this.#startTimer = setTimeout(() => this.#break("The worker process did not start in time."), startTimeoutMs);
-    const leaseMs = options.stoppedLeaseMs ?? stoppedLeaseMs;
-    const stopped = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
-    this.#stopWatch = new StopWatch({
-      pid: this.pid,
-      leaseMs,
-      isNeeded: () => this.held.size + this.#questions.size > 0,
-      onLost: () => this.#break(`The worker process ${this.pid} ${stopped}.`),
-    });
+    this.#stopWatch = this.#watchStops(options.stoppedLeaseMs ?? stoppedLeaseMs);
     this.#read();
     this.#process.exited.then(
       ({ code, signal }) => this.#finish(code, signal),
@@ -151,6 +95,16 @@ export class WorkerProcess {
     return this.#process.pid;
   }
 
+  #watchStops(leaseMs: number): StopWatch {
+    const words = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
+    return new StopWatch({
+      pid: this.pid,
+      leaseMs,
+      isNeeded: () => this.held.size + this.#questions.size > 0,
+      onLost: () => this.#break(`The worker process ${this.pid} ${words}.`),
+    });
+  }
+
   /** Null if there is no limit to hold it to. */
   #watched(): WatchedGroup | null {
     const { memory } = this.#options;
@@ -161,6 +115,11 @@ export class WorkerProcess {
       this.kill("it was over its limit of memory.");
     };
     return watch.open({ pid: this.pid, limitBytes, onOver });
+  }
+
+  /** What it was given of the machine may be another's now, and it still has some of it. */
+  get isSpent(): boolean {
+    return !this.isReusable || this.group === null || this.group.residentBytes() > this.group.limitBytes / 2;
   }
 
   /** Attempts that hold a place here, and code that is being loaded. */
@@ -240,14 +199,8 @@ export class WorkerProcess {
     const { stdio, stdout, stderr } = this.#process;
     const tooLong = (): void => this.#break("The worker process sent a line that is too long.");
     readLines(stdio[toPoolFd] as Readable, (line) => this.#receive(line), tooLong);
-    const raw = (stream: LogLine["stream"], pipe: Readable | null): void => {
-      if (pipe === null) return;
-      const onTooLong = (): void =>
-        this.#print(stream, `(a line of more than ${maxRawLineBytes} bytes; the rest is left out)`);
-      readLines(pipe, (text) => this.#print(stream, text), onTooLong, maxRawLineBytes);
-    };
-    raw("stdout", stdout);
-    raw("stderr", stderr);
+    readRaw(stdout, (text) => this.#print("stdout", text));
+    readRaw(stderr, (text) => this.#print("stderr", text));
   }
 
   /** Output that passed the worker's own capture by: of child processes, or of the runtime. */
@@ -392,19 +345,16 @@ export class WorkerProcess {
       lastWords: this.#lastWords ?? startWords,
       stderr: this.#stderr,
       endedFor: this.#endedFor,
-      oom: this.#outOfMemory(exitCode, signal),
+      oom:
+        this.#endedFor !== null
+          ? this.#oom
+          : memoryLoss(this.group, {
+              isOutOfHeap: isOutOfHeap(this.#stderr),
+              wasKilled: signal === "SIGKILL" || exitCode === 137,
+              systemKillsBefore: this.#systemKills,
+            }),
     };
     this.#options.onGone(loss);
-  }
-
-  #outOfMemory(exitCode: number | null, signal: NodeJS.Signals | null): OutOfMemory | null {
-    if (this.#oom !== null || this.#endedFor !== null) return this.#oom;
-    const limitBytes = this.group?.limitBytes ?? null;
-    const peakBytes = this.group?.peakBytes || null;
-    if (limitBytes !== null && isOutOfHeap(this.#stderr)) return { limitBytes, peakBytes, by: "heap" };
-    const wasKilled = signal === "SIGKILL" || exitCode === 137;
-    if (!wasKilled || !(this.group?.isAtLimit || (systemKills() ?? 0) > (this.#systemKills ?? 0))) return null;
-    return { limitBytes, peakBytes, by: "system" };
   }
 
   /** Called by the pool once it has dealt with what was held. */
@@ -422,25 +372,3 @@ const outcomeTypes: readonly string[] = ["succeeded", "failed", "interrupted"];
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
 const textOf = (error: unknown): string => (isGodwitError(error) ? error.message : String(error));
-
-/** When all that was written has been read, or `drainMs` later. Pipes to the process are given up. */
-function closed(pipes: readonly (Readable | Writable)[]): Promise<void> {
-  return new Promise((resolve) => {
-    let open = pipes.length;
-    const timer = setTimeout(() => {
-      for (const pipe of pipes) pipe.destroy();
-      resolve();
-    }, drainMs);
-    const onClose = (): void => {
-      open -= 1;
-      if (open > 0) return;
-      clearTimeout(timer);
-      resolve();
-    };
-    for (const pipe of pipes) {
-      if (pipe.closed) onClose();
-      else pipe.once("close", onClose);
-    }
-    if (pipes.length === 0) onClose();
-  });
-}
