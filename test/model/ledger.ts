@@ -57,7 +57,7 @@ export class Ledger {
   #clock: Window;
   #goneAtRest: ReadonlySet<string> = new Set();
   /** Since the last rest. */
-  readonly #lately = { entries: new Map<string, Entry[]>(), holders: new Map<string, Set<string>>() };
+  #entriesLately = new Map<string, Entry[]>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -68,8 +68,7 @@ export class Ledger {
   rest(): void {
     this.#clock = { fromMs: this.#nowMs(), toMs: this.#nowMs() };
     this.#goneAtRest = new Set(this.gone);
-    this.#lately.entries = new Map([...this.entries].map(([key, entry]) => [key, [entry]]));
-    this.#lately.holders = new Map([...this.holders].map(([key, holder]) => [key, new Set([holder])]));
+    this.#entriesLately = new Map([...this.entries].map(([key, entry]) => [key, [entry]]));
   }
 
   clockMoved(): void {
@@ -253,8 +252,7 @@ export class Ledger {
     const key = keyOf(action.run, action.name);
     const { cacheKey } = action;
     const overwrites = this.runs.get(action.run)?.overwriteCache === true;
-    const entries = cacheKey === null || overwrites ? [] : (this.#lately.entries.get(cacheKey) ?? []);
-    const holders = cacheKey === null ? [] : [...(this.#lately.holders.get(cacheKey) ?? [])];
+    const entries = cacheKey === null || overwrites ? [] : (this.#entriesLately.get(cacheKey) ?? []);
     const holder = cacheKey === null ? undefined : this.holders.get(cacheKey);
     const isFree = holder === undefined || holder === key || !this.isServed(Number(holder.split("/")[0]));
     const isCached = cacheKey !== null && !overwrites && this.entries.has(cacheKey);
@@ -266,10 +264,17 @@ export class Ledger {
       isUnwanted: this.unwanted.has(key) || this.hasEndedParent(action),
       isOrphaned: action.owner !== null && this.gone.has(action.owner),
       start: !isServed || !isFree || isCached ? null : cacheKey === null ? "off" : overwrites ? "overwritten" : "miss",
-      keyIsHeld: holders.some((holder) => holder !== key),
+      keyIsHeld: this.#hasTwin(action),
       hit: entries.find(({ outputs }) => sameText(outputs, after.outputs)) ?? entries.at(-1) ?? null,
       clock: this.#clock,
     };
+  }
+
+  /** Somebody else does the same, or did until just now, or was about to: who then lost its start may have been seen as holding the key. */
+  #hasTwin({ run, name, cacheKey }: Action): boolean {
+    if (cacheKey === null) return false;
+    const isTwin = (row: Action): boolean => row.cacheKey === cacheKey && (row.run !== run || row.name !== name);
+    return [...this.rows.values()].some((row) => isTwin(row) && (row.endedAtMs ?? Infinity) >= this.#clock.fromMs);
   }
 
   /** By an engine that lives. */
@@ -291,15 +296,12 @@ export class Ledger {
       listOf(this.attempts, key).push({ attempt: before.attempt, phase });
     }
     if (cacheKey === null) return;
-    if (after.phase === "running") {
-      this.holders.set(cacheKey, key);
-      this.#lately.holders.set(cacheKey, new Set([...(this.#lately.holders.get(cacheKey) ?? []), key]));
-    }
+    if (after.phase === "running") this.holders.set(cacheKey, key);
     if (ends.includes(after.phase) && this.holders.get(cacheKey) === key) this.holders.delete(cacheKey);
     if (before?.phase === "running" && after.phase === "succeeded" && after.outputs !== null) {
       const entry = { outputs: after.outputs, from: `${this.runs.get(after.run)?.name}/${after.name}` };
       this.entries.set(cacheKey, entry);
-      listOf(this.#lately.entries, cacheKey).push(entry);
+      listOf(this.#entriesLately, cacheKey).push(entry);
     }
   }
 

@@ -18,13 +18,15 @@ export const planOf = (name: string, world: World, choice: Choice): Plan | null 
 export const planners: { readonly [name: string]: Planner } = {
   create: (world, { a, b, c, d }) => {
     const name = `r${a % 3}`;
+    // Mostly the same, so that keys meet.
+    const n = c % 4 === 3 ? 1 : 0;
     const spec = pick(taskSpecs, b) as (typeof taskSpecs)[number];
-    const overwriteCache = d === 5;
+    const overwriteCache = d === 4 || d === 5;
     const recovered = d < 6 ? undefined : world.ledger.committedRuns.find((run) => run.name !== name);
     const recovers = recovered?.name ?? null;
-    const text = `create ${name}: ${spec.shortName}(${c % 2})${overwriteCache ? " overwriting the cache" : ""}${recovers === null ? "" : ` recovering ${recovers}`}`;
+    const text = `create ${name}: ${spec.shortName}(${n})${overwriteCache ? " overwriting the cache" : ""}${recovers === null ? "" : ` recovering ${recovers}`}`;
     const source = { file: "model.ts", projectDir: "/" };
-    const wanted = { name, manifest, task: spec.name, inputs: inputsOf(c % 2), source, overwriteCache, recovers };
+    const wanted = { name, manifest, task: spec.name, inputs: inputsOf(n), source, overwriteCache, recovers };
     return { text, act: () => world.start(created(world, wanted)) };
   },
   call: (world, { a, b, c, d }) => {
@@ -36,7 +38,7 @@ export const planners: { readonly [name: string]: Planner } = {
     if (launch === undefined) return null;
     const caller = { run: launch.run, action: launch.action, attempt: launch.attempt };
     const calls = Array.from({ length: 1 + (d % 3) }, (_, index) =>
-      callOf(pick([..."bcdef"], b + index) ?? "b", (c + 3 * index) % callKinds, (b + c + index) % 2),
+      callOf(pick([..."bcdef"], b + index) ?? "b", (c + 3 * index) % callKinds, (b + c + index) % 4 === 3 ? 1 : 0),
     );
     const text = `${runName(world, caller.run)}/${caller.action}#${caller.attempt} calls ${calls.map(textOf).join(", ")}`;
     return { text, act: () => world.start(called(world, caller, calls)) };

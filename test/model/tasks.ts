@@ -14,7 +14,7 @@ const taskSpec = (shortName: string, part: Partial<TaskSpec>): TaskSpec => ({
   interface: { inputs: [], outputs: [] },
   target: { type: "typescript" },
   resources: { cpuMillis: 1_000, memoryBytes: null },
-  retries: { user: 1, system: 2, backoff: { baseMs: 1_000, factor: 2, capMs: 3_000 } },
+  retries: { user: 1, system: 2, backoff: { baseMs: 1_000, factor: 2, capMs: 1_500 } },
   timeouts: noTimeouts,
   cache: { type: "off" },
   env: {},
