@@ -1,5 +1,6 @@
 // What can be read, and how each read is answered: with or without waiting for the disk (store.ts R6).
 import { GodwitError } from "../core/error.ts";
+import { listActions } from "./action-list.ts";
 import * as actionReads from "./action-reads.ts";
 import * as cacheReads from "./cache-reads.ts";
 import * as claimReads from "./claim-reads.ts";
@@ -52,7 +53,7 @@ export function allReads(connection: Connection, { read, readRows, told, toldRow
     runs: (filter, limit) => toldRows(limit, () => runReads.runs(connection, filter, limit)),
     counts: (run, parent) => told(() => actionReads.counts(connection, run, parent)),
     actions: (keys) => readRows(keys.length, () => actionReads.actions(connection, keys)),
-    listActions: (filter, limit) => toldRows(limit, () => actionReads.listActions(connection, filter, limit)),
+    listActions: (filter, limit) => toldRows(limit, () => listActions(connection, filter, limit)),
     changedActions: (query) => toldRows(query.limit, () => actionReads.changedActions(connection, query)),
     attempts: (key) => told(() => runReads.attempts(connection, key)),
     lanes: (run, limit) => readRows(limit, () => claimReads.lanes(connection, run, limit)),

@@ -171,7 +171,10 @@ export class Transaction {
     return () => {
       this.#actionIds.set(key, stored.id);
       const revision = this.#totals.nextRevision(action.run);
-      this.#run(tables.actionUpdate, ...tables.changingRow(action, revision), stored.id);
+      const row = tables.changingRow(action, revision);
+      const isSteady = stored.createdAtMs === action.createdAtMs && stored.endedAtMs === action.endedAtMs;
+      if (isSteady) this.#run(tables.steadyUpdate, ...tables.steadyRow(row), stored.id);
+      else this.#run(tables.actionUpdate, ...row, stored.id);
       if (stored.phase !== action.phase) {
         this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
         this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
@@ -242,13 +245,20 @@ export class Transaction {
 
   #stored({ run, name }: ActionKey) {
     const row = this.#connection.first(
-      "select id, revision, phase, attempt, parent from action where run = ? and name = ?",
+      "select id, revision, phase, attempt, parent, created_at_ms, ended_at_ms from action where run = ? and name = ?",
       run,
       name,
     );
     if (row === null) return null;
-    const [id, revision, phase, attempt, parentId] = row as [number, number, number, number, number | null];
-    return { id, revision, phase: phaseOf(phase), attempt, parentId };
+    return {
+      id: row[0] as number,
+      revision: row[1] as number,
+      phase: phaseOf(row[2]),
+      attempt: row[3] as number,
+      parentId: row[4] as number | null,
+      createdAtMs: row[5] as number,
+      endedAtMs: row[6] as number | null,
+    };
   }
 
   #reservation(key: string): Reservation | null {
