@@ -51,14 +51,18 @@ test("what waits says why, to every process, and goes on when there is room", as
   const project = projectOf(context);
   const run = project.start(["run", "pipeline.ts", "main", "--name", "held", "--priority", "7", ...operated]);
   const waits = new Map<string, string>();
-  await until(async () => {
-    const listed = await project.run(["get", "actions", "held", "--json"]);
-    if (listed.code !== 0) return false; // Nothing has run here yet.
-    waits.clear();
-    for (const { label, waitsFor } of JSON.parse(listed.stdout) as readonly Listed[])
-      if (waitsFor !== null) waits.set(label, waitsFor.text);
-    return waits.size === 4 && ![...waits.values()].includes("waits for its turn");
-  }, "four actions wait for what they lack");
+  await until(
+    async () => {
+      const listed = await project.run(["get", "actions", "held", "--json"]);
+      if (listed.code !== 0) return false; // Nothing has run here yet.
+      waits.clear();
+      for (const { label, waitsFor } of JSON.parse(listed.stdout) as readonly Listed[])
+        if (waitsFor !== null) waits.set(label, waitsFor.text);
+      return waits.size === 4 && ![...waits.values()].includes("waits for its turn");
+    },
+    "four actions wait for what they lack",
+    60_000,
+  );
   assert.deepEqual(Object.fromEntries(waits), {
     held: "waits for task limit: 1 of kit.held run",
     licensed: 'waits for 1 of the token "licence" (0 of 1 free)',
