@@ -160,7 +160,8 @@ export class CallService {
   }
 }
 
-const isNews = (answer: CallAnswer): boolean => "refused" in answer || hasEnded(answer);
+/** That nothing is recorded of a trace is news too. */
+const isNews = (answer: CallAnswer): boolean => "refused" in answer || answer.phase === null || hasEnded(answer);
 
 const hasEnded = ({ phase }: CallState): boolean => phase !== null && isTerminal(phase);
 
