@@ -58,8 +58,8 @@ function listsOf(connection: Connection, { run, scope, phase, type }: Wanted): r
   return [rare, ...owners.map((owner) => list(leased, run, owner, type, code, ...ofParent))];
 }
 
-// As in the index, migrations.ts.
-const isRare = "phase in (1, 2, 4) or (phase = 3 and owner is null)";
+// As in the index, migrations.ts. Not "in": SQLite would make a table for a list of three, at each update.
+const isRare = "phase = 1 or phase = 2 or phase = 4 or (phase = 3 and owner is null)";
 
 const ownersOfRun = `with recursive found (owner) as (
     select min(owner) from action where run = ? and owner is not null

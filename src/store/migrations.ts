@@ -172,9 +172,9 @@ const lanes = `
   create index action_ended on action (run, type, phase, created_at_ms) where ended_at_ms is not null;
   create index action_child_ended on action (parent, type, phase, created_at_ms) where ended_at_ms is not null;
   create index action_rare on action (run, type, phase, created_at_ms)
-    where phase in (1, 2, 4) or (phase = 3 and owner is null);
+    where phase = 1 or phase = 2 or phase = 4 or (phase = 3 and owner is null);
   create index action_child_rare on action (parent, type, phase, created_at_ms)
-    where phase in (1, 2, 4) or (phase = 3 and owner is null);
+    where phase = 1 or phase = 2 or phase = 4 or (phase = 3 and owner is null);
 
   -- JSON: amounts by resource; and what it says of itself.
   alter table engine add column held text not null default '{}';
