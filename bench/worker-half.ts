@@ -13,6 +13,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openFileBlobs } from "../src/blob/files.ts";
 import type { AttemptRef, Call, CallAnswer, CallState, Launch, TaskCalls } from "../src/core/messages.ts";
+import { Capacity } from "../src/executor/capacity.ts";
+import { Seat } from "../src/executor/seat.ts";
 import { WorkerProcess } from "../src/executor/worker-process.ts";
 import { bundleFile, storeBundle } from "../src/sdk/bundle.ts";
 
@@ -77,6 +79,9 @@ class InstantControl implements TaskCalls {
 
 const outputs = { type: "inline", text: '{"o0":{"type":"integer","value":"7"}}' } as const;
 
+const shared = { seat: new Seat(), own: null, isReusable: true, memory: null };
+const machine = { cpuMillis: 1_000, memoryBytes: 0, diskBytes: 0, gpus: [], tokens: {} };
+
 type Bench = {
   readonly worker: WorkerProcess;
   /** Of Node itself, in the worker. */
@@ -104,7 +109,10 @@ async function open(endsAfter: number): Promise<Bench> {
       "--conditions=source",
       fileURLToPath(new URL("../src/worker/main.ts", import.meta.url)),
     ],
+    env: process.env,
     dataDir: dir,
+    capacity: new Capacity({ machine, limits: {} }),
+    ...shared,
     calls: control,
     logs: { append: (_, lines) => console.error(lines) },
     onText: (text) => console.error(text),

@@ -1,7 +1,7 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
@@ -22,14 +22,14 @@ import { processExecutor } from "./executor/process.ts";
 import { processState } from "./executor/process-state.ts";
 import { describeParquet } from "./idl/idl.ts";
 import { openLogs } from "./logs/logs.ts";
-import { type Decisions, settingsWithoutGpus } from "./settings/settings.ts";
+import { type Decisions, findGpus, noDecisions, settingsWithoutGpus } from "./settings/settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 
 export type GodwitConfig = {
   /** Created if it does not exist. */
   readonly dataDir: string;
-  /** Worker processes at most; default: the machine's cores. */
+  /** Shared worker processes that are active at once, at most; default: as the CPU goes that tasks ask for. */
   readonly workers?: number;
   /** What operators decided of the machine, limits and shares. Default: the machine as it is, and no limits. */
   readonly settings?: Decisions;
@@ -74,7 +74,7 @@ export type Godwit = {
 };
 
 export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
-  const { dataDir, workers = availableParallelism(), wrap = {} } = config;
+  const { dataDir, settings = noDecisions, wrap = {} } = config;
   await makeDataDir(dataDir);
   checkDatabaseIsThere(dataDir);
   const database = await openSqliteStore({ path: join(dataDir, "godwit.db") });
@@ -82,10 +82,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
-  const { machine, limits, shares } = settingsWithoutGpus(
-    config.settings ?? { machine: {}, limits: {}, shares: {} },
-    dataDir,
-  );
+  const { machine, limits, shares } = settingsWithoutGpus(settings, dataDir);
+  const closing = new AbortController();
   const capacity = new Capacity({ machine, limits });
   const control = openControl({
     store,
@@ -97,7 +95,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   });
   const pool = workerPool({
     dataDir,
-    workers,
+    capacity,
+    ...(config.workers === undefined ? {} : { workers: config.workers }),
     calls: control,
     logs,
     ...(config.onText === undefined ? {} : { onText: config.onText }),
@@ -105,7 +104,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const shell = processExecutor({
     blobs,
     logs,
-    slots: workers,
+    capacity,
     tmpDir: join(dataDir, "tmp"),
     describeTable: describeParquet,
   });
@@ -116,6 +115,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     blobs,
     warm: () => pool.warm(),
     serve: async (run) => {
+      if (engine === null) capacity.expectGpus(findGpus(settings, process.env, closing.signal));
       engine ??= startEngine({ store, blobs, executors, capacity, shares });
       return (await engine).serve(run);
     },
@@ -126,6 +126,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
+      closing.abort();
       try {
         // An engine that could not start leaves workers that nobody else would end.
         const started = (await engine?.catch(() => null)) ?? null;

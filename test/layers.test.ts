@@ -15,7 +15,7 @@ const layers: Layers = {
   store: {
     may: ["core"],
     doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
-    packages: ["node:sqlite"],
+    packages: ["node:sqlite", "node:worker_threads"],
   },
   blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },

@@ -56,6 +56,12 @@ test("a cached result, a failure and a retry say so", () => {
   ]);
 });
 
+test("an attempt that ran out of memory is told, with what follows", () => {
+  const more = { ...failed, phase: "queued", endedAtMs: null, oomFailures: 1, userFailures: 0 } as const;
+  const lines = shown([root, action("big", "a0", running), action("big", "a0", more)]);
+  assert.match(lines.at(-1) ?? "", /^· train big tries again with more memory: /);
+});
+
 test("a condition says how to answer it", () => {
   const lines = shown([root, action("cond", "a0", { type: "condition", label: "approve", phase: "paused" })]);
   assert.equal(lines[1], "◆ approve cond waits for a signal. Answer with: godwit signal nightly approve VALUE");

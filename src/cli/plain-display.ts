@@ -131,10 +131,11 @@ export class PlainDisplay implements Display {
   }
 
   /** Null if it is not worth a line. Of most that are, no line is made, for there are too many. */
-  #text({ node, before, attemptBefore }: TreeChange): (() => string) | null {
+  #text({ node, before, attemptBefore, oomBefore }: TreeChange): (() => string) | null {
     const words = (text: string) => (): string => `${this.#named(node)} ${text}`;
     if (before !== null && isTerminal(before)) return null;
     if (node.phase === "queued") {
+      if (node.oomFailures > oomBefore) return words(`tries again with more memory: ${node.error}`);
       if (before !== "running" || node.failures === null || node.failures.count === 0) return null;
       return words(`failed, ${retryText(node, this.#subject.notes())} follows: ${node.error}`);
     }

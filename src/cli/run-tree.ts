@@ -31,6 +31,8 @@ export type TreeNode = {
   attempt: number;
   /** Of the budget that the last failure cost. */
   failures: { readonly kind: "user" | "system"; readonly count: number } | null;
+  /** Attempts that ran out of memory and were followed by one with more. */
+  oomFailures: number;
   createdAtMs: number;
   readyAtMs: number;
   startedAtMs: number | null;
@@ -55,6 +57,7 @@ export type TreeChange = {
   readonly group: TreeGroup | null;
   readonly before: Phase | null;
   readonly attemptBefore: number;
+  readonly oomBefore: number;
 };
 
 export const isFolded = (group: TreeGroup): boolean => group.total > foldAt;
@@ -91,7 +94,7 @@ export class RunTree {
       this.root = node;
       this.#nodes.set(node.name, node);
       this.#adopt(node.name);
-      return { node, group: null, before: null, attemptBefore: 0 };
+      return { node, group: null, before: null, attemptBefore: 0, oomBefore: 0 };
     }
     const parent = this.#nodes.get(action.parent);
     if (parent === undefined) {
@@ -109,12 +112,12 @@ export class RunTree {
     if (group.total === foldAt + 1) this.#fold(group);
     else if (isTerminal(node.phase)) this.#settle(node, group);
     this.#adopt(node.name);
-    return { node, group, before: null, attemptBefore: 0 };
+    return { node, group, before: null, attemptBefore: 0, oomBefore: 0 };
   }
 
   #update(node: TreeNode, action: Action): TreeChange | null {
     const before = node.phase;
-    const attemptBefore = node.attempt;
+    const { attempt: attemptBefore, oomFailures: oomBefore } = node;
     fill(node, action);
     const parent = node.parent === null ? null : this.#nodes.get(node.parent);
     const group = parent == null ? null : memberGroup(parent, node);
@@ -127,7 +130,7 @@ export class RunTree {
       }
     }
     if (before === node.phase && attemptBefore === node.attempt) return null;
-    return { node, group, before, attemptBefore };
+    return { node, group, before, attemptBefore, oomBefore };
   }
 
   /** An ended action: keeps of it what will be shown (R2). */
@@ -204,6 +207,7 @@ function nodeOf(action: Action): TreeNode {
     isCached: false,
     attempt: 0,
     failures: null,
+    oomFailures: 0,
     createdAtMs: action.createdAtMs,
     readyAtMs: action.readyAtMs,
     startedAtMs: null,
@@ -226,6 +230,7 @@ function fill(node: TreeNode, action: Action): void {
   const { error } = action;
   node.error = error === null ? null : errorText(error, action.name);
   node.failures = failuresOf(action);
+  node.oomFailures = action.oomFailures;
 }
 
 /** Of the budget that the last failure cost; of one that got over it, of the user's if there were any. */

@@ -1,9 +1,11 @@
 // What `godwit run FILE TASK --help` and `godwit get task` say about a task.
+import { byteText } from "../core/quantities.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Variable } from "../core/value.ts";
 import { soleOutput } from "../core/value.ts";
 import { findTask } from "./code.ts";
-import { durationText, sizeText } from "./text.ts";
+import { resourceWords } from "./resource-words.ts";
+import { durationText } from "./text.ts";
 import { flagName, inputHelp, isBoolean, typeHelp } from "./type-text.ts";
 
 export function taskHelp(manifest: Manifest, file: string, task: string | null, width: number): string {
@@ -63,7 +65,7 @@ function outputHelp(output: Variable): readonly [string, string] {
 }
 
 function settings(spec: TaskSpec): readonly string[] {
-  const { cache, retries, timeouts, resources } = spec;
+  const { cache, retries, timeouts, priority, concurrency, environmentConcurrency } = spec;
   const said = [
     cache.type === "off"
       ? null
@@ -73,7 +75,13 @@ function settings(spec: TaskSpec): readonly string[] {
     retries.user > 0 ? `retries: ${retries.user}` : null,
     timeouts.attemptMs === null ? null : `timeout: ${durationText(timeouts.attemptMs)} an attempt`,
     timeouts.deadlineMs === null ? null : `deadline: ${durationText(timeouts.deadlineMs)}`,
-    resources.memoryBytes === null ? null : `memory: ${sizeText(resources.memoryBytes)}`,
+    ...resourceWords(spec.resources),
+    retries.onOom === undefined
+      ? null
+      : `after running out of it: x${retries.onOom.factor}, up to ${byteText(retries.onOom.maxBytes)}`,
+    priority === undefined ? null : `priority: ${priority}`,
+    concurrency === undefined ? null : `${concurrency} at once`,
+    environmentConcurrency === undefined ? null : `${environmentConcurrency} of ${spec.environment} at once`,
   ].filter((text) => text !== null);
   return said.length === 0 ? [] : ["", said.join(", ")];
 }

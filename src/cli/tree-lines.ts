@@ -246,12 +246,14 @@ function tookText(node: TreeNode, nowMs: number): string {
   return durationText((node.endedAtMs ?? nowMs) - from);
 }
 
-const retried = (node: TreeNode, { paint, notes }: TreeView): readonly string[] =>
-  node.failures === null ||
+const retried = (node: TreeNode, { paint, notes }: TreeView): readonly string[] => [
+  ...(node.oomFailures === 0 ? [] : [paint("yellow", `out of memory ×${node.oomFailures}`)]),
+  ...(node.failures === null ||
   node.failures.count === 0 ||
   (isTerminal(node.phase) && !isSuccess(node.phase) && node.attempt <= 1)
     ? []
-    : [paint("yellow", retryText(node, notes))];
+    : [paint("yellow", retryText(node, notes))]),
+];
 
 /** `retry 2/3`: which of the retries it may have. */
 export function retryText(node: TreeNode, notes: TreeNotes): string {

@@ -124,6 +124,8 @@ export type Outcome = {
     | { readonly type: "failed"; readonly error: ActionError }
     /** The process went down while this attempt only waited for calls of its own, or was never started. */
     | { readonly type: "interrupted" };
+  /** The most memory that was seen, of an attempt with a limit of its own. */
+  readonly peakMemoryBytes?: number;
 };
 
 /** What attempts ask of control; every answer comes after what it reports is durable. */

@@ -77,10 +77,11 @@ export type WaitReason =
   /** Others come first. */
   | { readonly type: "turn" };
 
-/** See `GpuRequest.model`. */
+/** See `GpuRequest.model`. As a word of its name: an "A10" is no "A100". */
 export function fitsModel(device: string, asked: string | null): boolean {
-  const plain = (model: string): string => model.toLowerCase().replaceAll(/\s/g, "");
-  return asked === null || plain(device).includes(plain(asked));
+  if (asked === null) return true;
+  const letters = [...asked.replaceAll(/\s+/g, "")].map((letter) => letter.replace(/[^A-Za-z0-9]/, "\\$&"));
+  return new RegExp(`(?<![a-z0-9])${letters.join("\\s*")}(?![a-z0-9])`, "i").test(device);
 }
 
 /** What of a task's spec decides where and with what it may start. */

@@ -94,7 +94,7 @@ export class Engine {
       documents: new Documents(store),
       nowMs: () => clock.nowMs(),
       served: this.#runs,
-      queue: new ReadyQueue(store),
+      queue: new ReadyQueue(store, (run, atMs) => this.#moments.add(run, atMs)),
       live: new LiveRows(id),
     };
     this.#sharing = new Sharing(this.#parts);
@@ -190,7 +190,7 @@ export class Engine {
     const nowMs = this.#clock.nowMs();
     if (!live.note(action)) return;
     queue.note(action, nowMs);
-    this.#moments.note(action, nowMs);
+    this.#moments.note(action);
     if (action.parent !== null) this.#usage.calls({ run: action.run, name: action.parent });
     if (action.phase === "waiting_for_resources") this.#waiting.add(action.run);
     if (!isTerminal(action.phase)) return;
@@ -245,9 +245,9 @@ export class Engine {
   async #compare(): Promise<void> {
     const { store, executors, queue } = this.#parts;
     for (const run of await store.runsById([...this.#runs.keys()])) {
-      if (!isTerminal(run.phase)) continue;
-      this.#ended.add(run.id);
+      // Whatever has ended there may have others hanging on it.
       this.#sweepable.add(run.id);
+      if (isTerminal(run.phase)) this.#ended.add(run.id);
     }
     for (const run of this.#waiting) queue.doubt(run);
     const running = executors.flatMap((executor) => executor.running());

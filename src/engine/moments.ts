@@ -5,9 +5,8 @@ import type { Action } from "../core/action.ts";
 export class Moments {
   readonly #byRun = new Map<number, number>();
 
-  note(action: Action, nowMs: number): void {
+  note(action: Action): void {
     if (action.dueAtMs !== null) this.add(action.run, action.dueAtMs);
-    if (action.phase === "queued" && action.readyAtMs > nowMs) this.add(action.run, action.readyAtMs);
   }
 
   add(run: number, atMs: number): void {

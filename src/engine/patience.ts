@@ -4,6 +4,7 @@
 // R1  What is kept lies idle until there is enough of it. So nothing is kept for nine times as long as the
 //     last keeping took: it costs a tenth of the time at most, and everybody's time comes.
 // R2  What it has not lacked is not kept for it.
+// R3  Nothing is kept for somebody behind others of the project that have a higher priority.
 import { effectiveResources, type Resources, type WaitReason } from "../core/resources.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Kept } from "../executor/executor.ts";
@@ -30,10 +31,14 @@ export class Patience {
     if (keeping !== undefined) return keeping;
     this.#rest(nowMs);
     if (nowMs < this.#restsUntilMs) return null;
+    const highest = new Map<string, number>();
+    for (const { queue, action } of turns)
+      highest.set(queue.run.project, Math.max(highest.get(queue.run.project) ?? action.priority, action.priority));
     let longest: Turn | null = null;
     for (const turn of turns) {
       const sinceMs = turn.lane.refusal?.sinceMs ?? nowMs;
       if (!isRefused(turn.lane) || sinceMs > nowMs - patienceMs) continue;
+      if (turn.action.priority < (highest.get(turn.queue.run.project) ?? 0)) continue;
       if (longest === null || sinceMs < (longest.lane.refusal?.sinceMs ?? nowMs)) longest = turn;
     }
     if (longest !== null) this.#keeping = { lane: longest.lane, sinceMs: nowMs };

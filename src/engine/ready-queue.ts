@@ -2,7 +2,8 @@
 // commits, so that a call on its way costs no read; what others may have changed is read again.
 //
 // R1  It may hold what is not queued any more, and then claiming it is refused by its revision. What is
-//     queued it holds, or knows that it has to read.
+//     queued it holds, or knows that it has to read, or has said when it will be ready. (What was ready
+//     need not be so any more: clocks are set back.)
 import type { Action } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
 import type { Store } from "../store/store.ts";
@@ -44,12 +45,17 @@ export class RunQueue {
   }
 }
 
+type QueueStore = Pick<Store, "lanes" | "claimable" | "nextMomentMs">;
+
 export class ReadyQueue {
-  readonly #store: Pick<Store, "lanes" | "claimable">;
+  readonly #store: QueueStore;
+  readonly #onLater: (run: number, atMs: number) => void;
   readonly #runs = new Map<number, RunQueue>();
 
-  constructor(store: Pick<Store, "lanes" | "claimable">) {
+  /** `onLater` is told when something that is queued will be ready. */
+  constructor(store: QueueStore, onLater: (run: number, atMs: number) => void) {
     this.#store = store;
+    this.#onLater = onLater;
   }
 
   get runs(): Iterable<RunQueue> {
@@ -65,7 +71,9 @@ export class ReadyQueue {
   }
 
   note(action: Action, nowMs: number): void {
-    this.#runs.get(action.run)?.note(action, action.phase === "queued" && action.readyAtMs <= nowMs);
+    const isQueued = action.phase === "queued";
+    this.#runs.get(action.run)?.note(action, isQueued && action.readyAtMs <= nowMs);
+    if (isQueued && action.readyAtMs > nowMs) this.#onLater(action.run, action.readyAtMs);
   }
 
   /** Others may have changed what is queued there, or its time has come. */
@@ -104,5 +112,8 @@ export class ReadyQueue {
     lane.startReading();
     const read = await this.#store.claimable({ run: queue.run.id, lane: lane.lane }, nowMs, pageSize);
     lane.endReading(read, read.length < pageSize);
+    if (read.length > 0) return;
+    const nextMs = await this.#store.nextMomentMs([queue.run.id], nowMs);
+    if (nextMs !== null) this.#onLater(queue.run.id, nextMs);
   }
 }

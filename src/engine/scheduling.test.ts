@@ -126,7 +126,8 @@ test("runs of one project take turns, unless one has priority", async (t) => {
   const started = (spans: readonly Span[], run: string): number =>
     spans.filter((span) => span.run === run && span.fromS === 10).length;
   const fair = await simulate(t, runs(0), { machine });
-  assert.deepEqual([started(fair.spans, "first"), started(fair.spans, "second")], [16, 16]);
+  const [first, second] = [started(fair.spans, "first"), started(fair.spans, "second")];
+  assert.ok(first + second === 32 && Math.abs(first - second) <= 2, `${first} and ${second} of 32 cores`);
   const urgent = await simulate(t, runs(5), { machine });
   assert.deepEqual([started(urgent.spans, "first"), started(urgent.spans, "second")], [0, 32]);
 });

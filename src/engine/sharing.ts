@@ -1,5 +1,5 @@
 // What several processes on one machine hold together: memory, disk, GPUs, tokens. What this engine holds
-// is declared in the store before an attempt is launched with it, and again when it is less.
+// is declared in the store before an attempt is launched, or goes on, with it, and again when it is less.
 import { effectiveResources, type Resources } from "../core/resources.ts";
 import type { Amounts } from "../store/store.ts";
 import type { Decision } from "./decision.ts";
@@ -12,6 +12,7 @@ export class Sharing {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    parts.capacity.confirm = () => this.#declare();
   }
 
   /** Whether other processes hold something that may be wanted here. */

@@ -3,9 +3,19 @@
 // R1  Only an attempt that the worker holds is listened to.
 // R2  The ends of an attempt's calls are followed from before its first call is made, so that no end
 //     falls between the two; and no longer than the worker holds the attempt.
+// R3  The end of the last call that an attempt waits for is told when the attempt may go on
+//     (capacity.ts R2): until then it does not hear of it. All others are told at once.
 import { isTerminal } from "../core/action.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import { type AttemptId, type AttemptRef, attemptId, type CallAnswer, type TaskCalls } from "../core/messages.ts";
+import {
+  type AttemptId,
+  type AttemptRef,
+  attemptId,
+  type Call,
+  type CallAnswer,
+  type CallState,
+  type TaskCalls,
+} from "../core/messages.ts";
 import { type FromWorker, maxRequestsInFlight, type ToWorker } from "../worker/protocol.ts";
 import { callsOf } from "../worker/shorthand.ts";
 import type { MessageWriter } from "../worker/stream.ts";
@@ -16,11 +26,19 @@ export type CallServiceOptions = {
   readonly calls: TaskCalls;
   readonly writer: MessageWriter<ToWorker>;
   readonly isHeld: (attempt: AttemptId) => boolean;
+  /** R3. Null: it may at once. */
+  readonly goOn: (attempt: AttemptId) => Promise<void> | null;
+};
+
+type Following = {
+  readonly ending: AbortController;
+  /** Names of calls that have not ended, as far as the worker has been told. */
+  readonly pending: Set<string>;
 };
 
 export class CallService {
   readonly #options: CallServiceOptions;
-  readonly #following = new Map<AttemptId, AbortController>();
+  readonly #following = new Map<AttemptId, Following>();
   #inFlight = 0;
 
   constructor(options: CallServiceOptions) {
@@ -46,12 +64,17 @@ export class CallService {
 
   /** The attempt has ended. */
   forget(attempt: AttemptId): void {
-    this.#following.get(attempt)?.abort();
+    this.#following.get(attempt)?.ending.abort();
     this.#following.delete(attempt);
   }
 
+  /** Whether it waits for a call. */
+  isWaiting(attempt: AttemptId): boolean {
+    return (this.#following.get(attempt)?.pending.size ?? 0) > 0;
+  }
+
   close(): void {
-    for (const following of this.#following.values()) following.abort();
+    for (const { ending } of this.#following.values()) ending.abort();
     this.#following.clear();
   }
 
@@ -65,12 +88,8 @@ export class CallService {
     }
     const { calls } = this.#options;
     switch (message.type) {
-      case "call": {
-        const asked = callsOf(message);
-        // A trace is told whole by its answer.
-        if (asked.some(({ type }) => type !== "trace")) this.#follow(attempt);
-        return { type: "answer", request, answers: (await calls.call(attempt, asked)).filter(isNews) };
-      }
+      case "call":
+        return { type: "answer", request, answers: await this.#call(attempt, callsOf(message)) };
       case "attach":
         await calls.attach(attempt, message.attach);
         return { type: "done", request };
@@ -80,31 +99,75 @@ export class CallService {
     }
   }
 
-  #follow(attempt: AttemptRef): void {
+  /** What `follow` will not tell. */
+  async #call(attempt: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
+    const followed = calls.filter(({ type }) => type !== "trace").map(({ name }) => name);
+    // A trace is told whole by its answer.
+    if (followed.length === 0) return (await this.#options.calls.call(attempt, calls)).filter(isNews);
+    const following = this.#follow(attempt);
+    for (const name of followed) following.pending.add(name);
+    let news: readonly CallAnswer[];
+    try {
+      news = (await this.#options.calls.call(attempt, calls)).filter(isNews);
+    } catch (error) {
+      for (const name of followed) following.pending.delete(name);
+      throw error;
+    }
+    if (news.length === 0) return news;
+    const refused = news.filter((answer) => "refused" in answer);
+    const ended = news.filter((answer): answer is CallState => !("refused" in answer));
+    const goOn = this.#end(attempt, following, news);
+    if (goOn === null) return news;
+    // The answer does not wait, as the worker has few numbers for requests: the ends follow it.
+    void goOn.then(() => this.#tell(attempt, following, ended));
+    return refused;
+  }
+
+  /** R3. Null: may be told at once. */
+  #end(attempt: AttemptRef, { pending }: Following, ended: readonly { readonly name: string }[]): Promise<void> | null {
+    if (pending.size === 0) return null;
+    for (const { name } of ended) pending.delete(name);
+    return pending.size > 0 ? null : this.#options.goOn(attemptId(attempt));
+  }
+
+  #tell(attempt: AttemptRef, { ending }: Following, calls: readonly CallState[]): void {
+    if (ending.signal.aborted || calls.length === 0) return;
+    this.#options.writer.send({ type: "ended", attempt: attemptId(attempt), calls });
+  }
+
+  #follow(attempt: AttemptRef): Following {
     const id = attemptId(attempt);
-    if (this.#following.has(id)) return;
-    const following = new AbortController();
+    const known = this.#following.get(id);
+    if (known !== undefined) return known;
+    const following: Following = { ending: new AbortController(), pending: new Set() };
     this.#following.set(id, following);
-    this.#pump(attempt, following.signal).catch((error: unknown) => {
-      if (!following.signal.aborted) this.#options.writer.send({ type: "unfollowed", attempt: id, ...wordsOf(error) });
+    const { signal } = following.ending;
+    this.#pump(attempt, following).catch((error: unknown) => {
+      following.pending.clear();
+      if (!signal.aborted) this.#options.writer.send({ type: "unfollowed", attempt: id, ...wordsOf(error) });
     });
+    return following;
   }
 
   /** Runs up to the first `await` at once, which is what R2 needs of it. */
-  async #pump(attempt: AttemptRef, signal: AbortSignal): Promise<void> {
+  async #pump(attempt: AttemptRef, following: Following): Promise<void> {
     const { calls, writer } = this.#options;
-    for await (const ended of calls.follow(attempt, signal)) {
+    const { signal } = following.ending;
+    for await (const states of calls.follow(attempt, signal)) {
       if (signal.aborted) return;
-      if (ended.length > 0) writer.send({ type: "ended", attempt: attemptId(attempt), calls: ended });
+      const goOn = this.#end(attempt, following, states.filter(hasEnded));
+      if (goOn !== null) await goOn;
+      this.#tell(attempt, following, states);
       await writer.writable();
     }
     if (!signal.aborted) throw new GodwitError("unavailable", "Godwit is closing.");
   }
 }
 
-/** What `follow` will not tell. */
-const isNews = (answer: CallAnswer): boolean =>
-  "refused" in answer || answer.phase === null || isTerminal(answer.phase);
+/** That nothing is recorded of a trace is news too. */
+const isNews = (answer: CallAnswer): boolean => "refused" in answer || answer.phase === null || hasEnded(answer);
+
+const hasEnded = ({ phase }: CallState): boolean => phase !== null && isTerminal(phase);
 
 function wordsOf(error: unknown): { readonly code: GodwitError["code"]; readonly message: string } {
   if (isGodwitError(error)) return { code: error.code, message: error.message };

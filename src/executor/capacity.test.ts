@@ -70,6 +70,20 @@ test("each kind of resource is given out up to what there is, and who is refused
   }
 });
 
+test("until the driver has told of the GPUs, who asks for one waits for its turn and others do not", async () => {
+  const capacity = open({}, { gpus: [] });
+  const told = Promise.withResolvers<Machine["gpus"]>();
+  capacity.expectGpus(told.promise);
+  const wanted = wants({ gpus: { count: 1, model: "T4" } });
+  assert.deepEqual(capacity.take(wanted, null), { type: "turn" });
+  assert.equal(capacity.take(wants({ cpuMillis: 1_000 }), null), null);
+  const hasRoom = new Promise<void>((resolve) => capacity.onRoom(resolve));
+  told.resolve(machine.gpus);
+  await hasRoom;
+  assert.equal(capacity.take(wanted, null), null);
+  assert.deepEqual(capacity.devices(attemptId(wanted)), [0]);
+});
+
 test("a GPU is chosen by its model, is its attempt's own until that has ended, and others are kept for who needs them", async () => {
   const capacity = open();
   const model = wants({ gpus: { count: 1, model: "nvidia a100" } });

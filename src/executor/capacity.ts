@@ -14,7 +14,7 @@
 // R6  What a paused attempt's process still has in memory is charged too, but only against attempts that
 //     are not needed to go on: when no other holds memory, the next one is let in all the same.
 import { type AttemptId, attemptId } from "../core/messages.ts";
-import type { ConcurrencyLimits, GpuRequest, Machine, WaitReason } from "../core/resources.ts";
+import type { ConcurrencyLimits, Gpu, GpuRequest, Machine, WaitReason } from "../core/resources.ts";
 import { type Ask, amountOf, askOf, gpuName, shortOf } from "./ask.ts";
 import { Devices } from "./devices.ts";
 import type { Kept, Wanted } from "./executor.ts";
@@ -52,7 +52,7 @@ type Reserve = {
 const maxLook = 100;
 
 export class Capacity {
-  readonly machine: Machine;
+  machine: Machine;
   readonly limits: ConcurrencyLimits;
   /**
    * Asks whether what is held now (`held`) is granted beside what other processes hold, when one that was
@@ -67,6 +67,7 @@ export class Capacity {
   readonly #listeners = new Set<() => void>();
   #resuming: Holding[] = [];
   #isTelling = false;
+  #expectsGpus = false;
 
   constructor({ machine, limits }: CapacityOptions) {
     this.machine = machine;
@@ -75,6 +76,17 @@ export class Capacity {
     this.#places = new Places(limits);
     this.#processors = new Processors(machine.cpuMillis);
     this.#stock = new Stock(machine);
+  }
+
+  /** The driver takes its time, and most runs need none: until it has told, only who asks for GPUs waits. */
+  expectGpus(told: Promise<readonly Gpu[]>): void {
+    this.#expectsGpus = true;
+    void told.then((gpus) => {
+      this.#expectsGpus = false;
+      this.machine = { ...this.machine, gpus };
+      this.#devices.set(gpus);
+      this.#settle();
+    });
   }
 
   /** Null: taken, under the attempt, and sitting there. One that holds already goes on holding. */
@@ -88,6 +100,11 @@ export class Capacity {
     this.#holdings.set(id, holding);
     this.#hold(holding, reserves);
     return null;
+  }
+
+  /** What `take` would answer. */
+  check(wanted: Wanted, kept: Kept | null, seat: Seat): WaitReason | null {
+    return this.#refusal(this.#holding(wanted, seat), this.#reserves(kept));
   }
 
   /** For attempts that have to run, though nothing was taken for them: they are known, and have to `resume`. */
@@ -127,9 +144,10 @@ export class Capacity {
     return true;
   }
 
-  /** Resolves when the attempt holds again, or when it is given back meanwhile. */
-  resume(attempt: AttemptId): Promise<void> {
+  /** Resolves when the attempt holds again, or when it is given back meanwhile. `seat`: if it is to be another. */
+  resume(attempt: AttemptId, seat?: Seat): Promise<void> {
     const holding = this.#holdings.get(attempt);
+    if (holding?.state === "paused" && seat !== undefined) holding.seat = seat;
     if (holding === undefined || this.tryResume(attempt)) return Promise.resolve();
     const resumed = Promise.withResolvers<void>();
     holding.resumed.push(resumed);
@@ -141,9 +159,7 @@ export class Capacity {
     return resumed.promise;
   }
 
-  isHeld(attempt: AttemptId): boolean {
-    return this.#holdings.get(attempt)?.state === "held";
-  }
+  readonly isHeld = (attempt: AttemptId): boolean => this.#holdings.get(attempt)?.state === "held";
 
   /** Moves what is held to another seat, unless that takes CPU or a worker that is not there. */
   sit(attempt: AttemptId, seat: Seat): boolean {
@@ -154,6 +170,13 @@ export class Capacity {
     holding.seat = seat;
     return true;
   }
+
+  get freeMillis(): number {
+    return this.#processors.freeMillis;
+  }
+
+  /** Whether any limit on what is active at once applies to it. */
+  readonly isLimited = (wanted: Wanted): boolean => this.#places.of(wanted).length > 0;
 
   /** R5. Indices of the GPUs that are its own. */
   devices(attempt: AttemptId): readonly number[] {
@@ -235,6 +258,7 @@ export class Capacity {
   /** Why it may not hold now; the most telling reason first. */
   #refusal(holding: Holding, reserves: readonly Reserve[], isResuming = false): WaitReason | null {
     const { ask, seat, places } = holding;
+    if (ask.gpus !== null && this.#expectsGpus) return { type: "turn" };
     return (
       this.#impossible(ask) ??
       this.#places.full(places) ??

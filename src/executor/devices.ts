@@ -1,14 +1,18 @@
 // The GPUs of this machine and who has them. A device belongs to one attempt at a time, as a whole.
 import type { AttemptId } from "../core/messages.ts";
-import type { Gpu, GpuRequest } from "../core/resources.ts";
+import { fitsModel, type Gpu, type GpuRequest } from "../core/resources.ts";
 
 export class Devices {
-  readonly #gpus: readonly Gpu[];
+  #gpus: readonly Gpu[];
   readonly #holders = new Map<number, AttemptId>();
   /** In use by other processes. */
   #elsewhere: ReadonlySet<number> = new Set();
 
   constructor(gpus: readonly Gpu[]) {
+    this.#gpus = gpus;
+  }
+
+  set(gpus: readonly Gpu[]): void {
     this.#gpus = gpus;
   }
 
@@ -56,11 +60,4 @@ export class Devices {
   setElsewhere(indices: ReadonlySet<number>): void {
     this.#elsewhere = indices;
   }
-}
-
-/** As a word of what the device calls itself, without regard to case or spaces: an "A10" is no "A100". */
-export function fitsModel(model: string, asked: string | null): boolean {
-  if (asked === null) return true;
-  const letters = [...asked.replaceAll(/\s+/g, "")].map((letter) => letter.replace(/[^A-Za-z0-9]/, "\\$&"));
-  return new RegExp(`(?<![a-z0-9])${letters.join("\\s*")}(?![a-z0-9])`, "i").test(model);
 }

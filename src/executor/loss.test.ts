@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blamed, type HeldState, type Loss, lossError, lossText } from "./loss.ts";
 
-const loss: Loss = { exitCode: null, signal: "SIGKILL", lastWords: null, stderr: [], endedFor: null };
+const loss: Loss = { exitCode: null, signal: "SIGKILL", lastWords: null, stderr: [], endedFor: null, oom: null };
 const held = (states: string): HeldState[] =>
   states.split(" ").map((state, index) => ({ id: `1/n${index}/1`, state: state as HeldState["state"] }));
 
@@ -47,8 +47,11 @@ test("a loss says how the process ended and what it said last", () => {
 });
 
 test("a loss may be tried again, at the system's cost", () => {
-  const { code, kind, recoverable } = lossError(loss);
+  const { code, kind, recoverable } = lossError(loss, { location: null });
   assert.deepEqual({ code, kind, recoverable }, { code: "WorkerLost", kind: "system", recoverable: true });
-  const full = lossError({ ...loss, signal: "SIGABRT", stderr: ["FATAL ERROR: … JavaScript heap out of memory"] });
+  const full = lossError(
+    { ...loss, signal: "SIGABRT", stderr: ["FATAL ERROR: … JavaScript heap out of memory"] },
+    { location: null },
+  );
   assert.deepEqual([full.code, full.kind, full.recoverable], ["OutOfMemory", "system", true]);
 });

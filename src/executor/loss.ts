@@ -6,11 +6,14 @@
 // R2  If the process was ended from here (a neighbour did not stop, the pool closes), nobody is blamed.
 // R3  If only one attempt was there at all and the process went down by itself, it was that one, even
 //     if it seemed to wait: else a task that crashes after its first call would do so without end.
+// R4  Whoever ran out of the memory that it had asked for is told so, however the process ended for it.
 import { constants } from "node:os";
 import { type ActionError, errorCodes, systemError } from "../core/action.ts";
 import type { AttemptId, AttemptRef } from "../core/messages.ts";
 import { attemptId } from "../core/messages.ts";
+import type { TaskSpec } from "../core/task.ts";
 import type { AttemptState } from "../worker/protocol.ts";
+import { type OutOfMemory, oomError } from "./oom.ts";
 
 export type Loss = {
   readonly exitCode: number | null;
@@ -20,11 +23,15 @@ export type Loss = {
   readonly stderr: readonly string[];
   /** Why it was ended from here, if it was. */
   readonly endedFor: string | null;
+  /** That it ran out of memory, as far as that is known. */
+  readonly oom: OutOfMemory | null;
 };
 
 export type HeldState = { readonly id: AttemptId; readonly state: AttemptState | "sent" };
 
 export function blamed(held: readonly HeldState[], loss: Loss, isLoading: boolean): ReadonlySet<AttemptId> {
+  // R4. A process with a limit has one attempt.
+  if (loss.oom !== null && loss.oom.limitBytes !== null) return new Set(held.map(({ id }) => id));
   if (loss.endedFor !== null) return new Set();
   const named = loss.lastWords?.attempt;
   if (named != null) return new Set([attemptId(named)]);
@@ -44,13 +51,15 @@ const isOwnDoing = (loss: Loss): boolean => !foreignSignals.includes(signalOf(lo
 
 const outOfHeap = "JavaScript heap out of memory";
 
-export function lossError(loss: Loss): ActionError {
-  const isOutOfHeap = loss.stderr.some((line) => line.includes(outOfHeap));
-  if (isOutOfHeap) {
+export const isOutOfHeap = (stderr: readonly string[]): boolean => stderr.some((line) => line.includes(outOfHeap));
+
+export function lossError(loss: Loss, spec: Pick<TaskSpec, "location">): ActionError {
+  if (loss.oom !== null) return oomError(loss.oom, spec);
+  if (isOutOfHeap(loss.stderr)) {
     return {
       ...systemError(
         errorCodes.outOfMemory,
-        "The worker process ran out of JavaScript heap memory. Hold less in memory at once, or raise the limit: NODE_OPTIONS=--max-old-space-size=<MiB>.",
+        "The worker process ran out of JavaScript heap memory. Hold less in memory at once, or ask for what it needs (resources: { memory: '2Gi' }), which sizes the heap; for all tasks that do not: NODE_OPTIONS=--max-old-space-size=<MiB>.",
       ),
       recoverable: true,
     };

@@ -14,6 +14,8 @@ import {
   type Outcome,
   type TaskCalls,
 } from "../core/messages.ts";
+import type { Machine } from "../core/resources.ts";
+import { Capacity } from "./capacity.ts";
 import { type PoolOptions, type WorkerPool, workerPool } from "./pool.ts";
 
 export const fixture = new URL("./pool.fixture.ts", import.meta.url);
@@ -94,11 +96,22 @@ export type Bench = {
   /** The text or the error of these actions, when all of them have ended. */
   ends(...launches: readonly Launch[]): Promise<readonly string[]>;
   until(condition: () => boolean): Promise<void>;
+  /** Launches as many of these as may be, as an engine does, and takes them out of the list. */
+  admit(waiting: Launch[]): number;
   /** How many more attempts of the task could be reserved now, up to 1,000. */
   free(task?: string): number;
   marks(): readonly string[];
 };
 
+export const machine: Machine = {
+  cpuMillis: 16_000,
+  memoryBytes: 2 ** 30,
+  diskBytes: 2 ** 30,
+  gpus: [],
+  tokens: {},
+};
+
+/** One worker, unless told otherwise. */
 export function bench(t: TestContext, options: Partial<PoolOptions> = {}): Bench {
   const dir = mkdtempSync(join(tmpdir(), "godwit-pool-"));
   const control = new SmallControl();
@@ -113,7 +126,9 @@ export function bench(t: TestContext, options: Partial<PoolOptions> = {}): Bench
   };
   const pool = workerPool({
     dataDir: dir,
+    capacity: new Capacity({ machine, limits: {} }),
     workers: 1,
+    maxProcesses: options.workers ?? 1,
     calls: control,
     logs: {
       append: ({ action }, lines) => {
@@ -138,7 +153,11 @@ export function bench(t: TestContext, options: Partial<PoolOptions> = {}): Bench
   });
   const until = async (condition: () => boolean): Promise<void> => {
     // What happens in a worker is not announced here: look again soon, too.
-    while (!condition()) await Promise.race([changed.promise, new Promise((resolve) => setTimeout(resolve, 5))]);
+    while (!condition()) {
+      await Promise.race([changed.promise, new Promise((resolve) => setTimeout(resolve, 5))]);
+      // The condition may wake whoever waits for it.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   };
   t.after(async () => {
     await pool.close();
@@ -158,6 +177,15 @@ export function bench(t: TestContext, options: Partial<PoolOptions> = {}): Bench
       const ids = launches.map(attemptId);
       await until(() => ids.every((id) => byId.has(id)));
       return ids.map((id) => textOf(byId.get(id) as Outcome));
+    },
+    admit: (waiting) => {
+      let count = 0;
+      for (const next of waiting) {
+        if (pool.reserve({ ...next, maxConcurrency: null }, null) !== null) break;
+        count += 1;
+      }
+      pool.ensureLaunched(waiting.splice(0, count));
+      return count;
     },
     free: (task = "echo") => {
       const taken: Launch[] = [];
@@ -190,7 +218,7 @@ export function launchOf(dir: string, task: string, input: string, action: strin
     depth: 0,
     bundle: "b",
     projectDir: dir,
-    spec: { name: task, target: { type: "typescript" } } as Launch["spec"],
+    spec: { name: task, environment: "env", target: { type: "typescript" } } as Launch["spec"],
     resources: { cpuMillis: 1000, memoryBytes: null },
     inputs: { type: "inline", text: input },
     seed: 1,

@@ -28,18 +28,16 @@ test("what is launched twice runs once, also while its outcome has not been take
 });
 
 test("1,000 trivial attempts run once each, many ahead in each worker", async (t) => {
-  const { pool, launch, outcomes, until, free } = bench(t, { workers: 2 });
+  const { launch, outcomes, until, admit } = bench(t, { workers: 2 });
   const waiting = Array.from({ length: 1_000 }, (_, index) => launch("echo", `${index}`));
   const wanted = new Map(
     waiting.map((one) => [one.action, textOf({ ...one, result: { type: "succeeded", outputs: one.inputs } })]),
   );
   let mostAtOnce = 0;
   while (outcomes.length < 1_000) {
-    const next = waiting.splice(0, free());
-    mostAtOnce = Math.max(mostAtOnce, next.length);
-    pool.ensureLaunched(next);
+    mostAtOnce = Math.max(mostAtOnce, admit(waiting));
     const before = outcomes.length;
-    await until(() => outcomes.length > before || (free() > 0 && waiting.length > 0));
+    await until(() => outcomes.length > before);
   }
   assert.equal(new Set(outcomes.map(({ action }) => action)).size, 1_000);
   for (const outcome of outcomes) assert.equal(textOf(outcome), wanted.get(outcome.action));
@@ -54,7 +52,7 @@ test("places follow the pace: one each until tasks have proved quick, then many,
     pool.ensureLaunched([one]);
     await ends(one);
   }
-  await until(() => free() >= 10);
+  await until(() => free("moody") >= 10);
   const slow = launch("moody", "slow");
   pool.ensureLaunched([slow]);
   await ends(slow);
@@ -104,13 +102,13 @@ test("attempts that wait for their calls hold no place, ten deep in one worker",
 });
 
 test("1,200 attempts that wait in the only worker do not keep it from what they wait for", async (t) => {
-  const { pool, control, launch, ends, until, free } = bench(t);
+  const { pool, control, launch, ends, until, free, admit } = bench(t);
   const parents = Array.from({ length: 1_200 }, (_, index) => launch("parent", `c${index}`));
   const queue = [...parents];
   while (control.pending.size < 1_200) {
-    pool.ensureLaunched(queue.splice(0, free()));
+    admit(queue);
     const before = control.pending.size;
-    await until(() => control.pending.size > before || (queue.length > 0 && free() > 0));
+    await until(() => control.pending.size > before);
   }
   assert.equal(free(), 1, "beyond the bound one at a time");
   const child = launch("echo", "child");

@@ -1,15 +1,12 @@
 // The warm pool: worker processes on this machine that run TypeScript attempts, each one at a time,
 // and any number that only wait for their calls.
 //
-// R1  An attempt is in one place: the backlog, one worker, or the outcomes not yet handed out.
-// R2  Behind another attempt in a worker go only tasks that are known to be quick (pace.ts). All
-//     others wait in the backlog until a worker has nothing active.
-// R3  A waiting attempt holds no place. A worker with many of them is spared while another is not; but
-//     if all have many they go on taking work, one at a time, because what waits may wait for that work.
-// R4  A worker that dies is replaced when there is work. Workers that cannot even start are not tried
-//     for ever: after `maxStartFailures` in a row what waits for them fails, with their words.
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+// R1  An attempt is in one place: planned, the backlog, one worker, or the outcomes not yet handed out.
+// R2  What runs or is about to holds its share of the machine (capacity.ts), from `reserve` to its end. What
+//     comes without (after a restart, or asked back from a worker) waits in the backlog until it has it.
+// R3  A task that asks for memory or a GPU gets a process of its own; others share (placement.ts).
+// R4  Workers that cannot be started are given up after a few tries (crew.ts R1): what waits for them fails.
+import { availableParallelism } from "node:os";
 import { type ActionError, errorCodes, systemError } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import {
@@ -20,20 +17,33 @@ import {
   type Outcome,
   type TaskCalls,
 } from "../core/messages.ts";
-import type { WaitReason } from "../core/resources.ts";
+import type { Resources, WaitReason } from "../core/resources.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import type { MeasuredOutcome } from "../worker/protocol.ts";
-import { type Executor, type LogSink, stopGraceMs, type Wanted } from "./executor.ts";
+import { shortOf } from "./ask.ts";
+import { withinLimit } from "./attempt-memory.ts";
+import type { Capacity } from "./capacity.ts";
+import { Crew } from "./crew.ts";
+import { type Executor, type Kept, type LogSink, stopGraceMs, type Wanted } from "./executor.ts";
 import { blamed, type Loss, lossError, lossText } from "./loss.ts";
-import { maxAhead, Pace } from "./pace.ts";
+import { needsOwnProcess } from "./own-process.ts";
+import { Pace } from "./pace.ts";
+import { Placement } from "./placement.ts";
+import { type Plan, Plans } from "./plans.ts";
 import { Questions } from "./questions.ts";
-import { type Held, WorkerProcess } from "./worker-process.ts";
+import { Seat } from "./seat.ts";
+import { Stalls } from "./stalls.ts";
+import type { Held } from "./worker-options.ts";
+import type { WorkerProcess } from "./worker-process.ts";
 
 export type PoolOptions = {
   readonly dataDir: string;
-  /** Processes at most. */
-  readonly workers: number;
+  readonly capacity: Capacity;
+  /** Shared workers that are active at once, at most. Default: as the CPU goes. */
+  readonly workers?: number;
+  /** Processes of shared workers, those included in which all only wait. Default: 8, or 4 per core. */
+  readonly maxProcesses?: number;
   readonly calls: TaskCalls;
   readonly logs: LogSink;
   /** What workers print that belongs to no attempt, and what is wrong with them. Default: to stderr. */
@@ -44,6 +54,8 @@ export type PoolOptions = {
   readonly stopGraceMs?: number;
   /** See `WorkerOptions`. */
   readonly stoppedLeaseMs?: number;
+  /** After this long with nothing to do a worker ends. Default: a minute. */
+  readonly idleMs?: number;
 };
 
 export type WorkerPool = Executor & {
@@ -57,38 +69,46 @@ export type WorkerPool = Executor & {
 
 export const workerPool = (options: PoolOptions): WorkerPool => new Pool(options);
 
-/** Attempts that wait for their calls in one worker, before others are preferred (R3). */
-export const maxWaiting = 1_000;
-
-/** Outcomes not handed out: beyond, no more places are offered. */
+/** Outcomes not handed out: beyond, nothing more is taken on. */
 const maxOutcomes = 10_000;
 
-/** Without progress for this long, what is queued behind an attempt is asked back. */
-const stallMs = 50;
-
-const closeGraceMs = 1_000;
-
-export const maxStartFailures = 5;
-const firstBackoffMs = 50;
+type Queued = { readonly launch: Launch; readonly plan: Plan | null; hasShare: boolean };
 
 class Pool implements WorkerPool {
   readonly #options: PoolOptions;
+  readonly #capacity: Capacity;
+  readonly #maxProcesses: number;
   readonly #pace = new Pace();
-  readonly #workers = new Set<WorkerProcess>();
-  readonly #backlog = new Map<AttemptId, Launch>();
+  readonly #crew: Crew;
+  readonly #plans = new Plans();
+  readonly #backlog = new Map<AttemptId, Queued>();
   readonly #questions = new Questions(() => this.#settleSoon());
   readonly #outcomes = new Map<AttemptId, Outcome>();
-  readonly #reserved = new Set<AttemptId>();
-  #wake: () => void = () => undefined;
-  #startFailures = 0;
-  #startsAgain: NodeJS.Timeout | null = null;
-  #stallCheck: NodeJS.Timeout | null = null;
+  readonly #chosen = new Map<WorkerProcess, Launch[]>();
+  readonly #placement: Placement;
+  readonly #stalls: Stalls;
   readonly #graces = new Set<NodeJS.Timeout>();
+  #wake: () => void = () => undefined;
+  #stopListening: () => void = () => undefined;
   #isSettling = false;
   #closing: PromiseWithResolvers<void> | null = null;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#capacity = options.capacity;
+    this.#maxProcesses = options.maxProcesses ?? Math.max(8, 4 * availableParallelism());
+    this.#crew = new Crew({
+      ...options,
+      maxActive: options.workers ?? Number.POSITIVE_INFINITY,
+      maxShared: this.#maxProcesses,
+      onText: (text) => this.#say(text),
+      onChange: () => this.#settleSoon(),
+      onOutcomes: (worker, ended) => this.#keep(worker, ended),
+      onGone: (worker, loss, isStartFailure) => this.#gone(worker, loss, isStartFailure),
+      onGivenUp: (message) => this.#giveUp(message),
+    });
+    this.#placement = new Placement(this.#crew, this.#pace, this.#chosen);
+    this.#stalls = new Stalls(this.#crew);
   }
 
   accepts({ spec }: Pick<Launch, "spec">): boolean {
@@ -97,40 +117,40 @@ class Pool implements WorkerPool {
 
   start(wake: () => void): void {
     this.#wake = wake;
+    this.#stopListening();
+    this.#stopListening = this.#capacity.onRoom(wake);
   }
 
   warm(): void {
-    if (this.#workers.size === 0) this.#spawn();
+    if (this.#crew.workers.size === 0) this.#crew.startShared();
   }
 
-  reserve(wanted: Wanted): WaitReason | null {
-    if (this.#free() - this.#reserved.size <= 0) return { type: "turn" };
-    this.#reserved.add(attemptId(wanted));
-    return null;
+  reserve(wanted: Wanted, kept: Kept | null): WaitReason | null {
+    const id = attemptId(wanted);
+    if (this.#plans.has(id)) return null;
+    if (this.#closing !== null || this.#outcomes.size >= maxOutcomes) return { type: "turn" };
+    return needsOwnProcess(wanted.resources) ? this.#reserveOwn(wanted, kept) : this.#reserveShared(wanted, kept);
   }
 
   release(attempts: readonly AttemptRef[]): void {
-    for (const attempt of attempts) this.#reserved.delete(attemptId(attempt));
-  }
-
-  #free(): number {
-    if (this.#closing !== null || this.#outcomes.size >= maxOutcomes) return 0;
-    let places = this.#options.workers - this.#workers.size;
-    for (const worker of this.#open()) {
-      const isAhead = this.#pace.isRecentlyQuick && worker.waiting < maxWaiting && takesQuick(worker);
-      const ahead = isAhead ? this.#pace.ahead : 1;
-      places += Math.max(0, ahead - worker.load);
+    for (const attempt of attempts) {
+      const id = attemptId(attempt);
+      if (this.#plans.take(id) !== null) this.#capacity.give(id);
     }
-    return Math.max(0, places - this.#backlog.size);
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
     if (this.#closing !== null) return;
     for (const launch of launches) {
       const id = attemptId(launch);
-      this.#reserved.delete(id);
-      const isKnown = this.#outcomes.has(id) || [...this.#workers].some(({ held }) => held.has(id));
-      if (!isKnown) this.#backlog.set(id, launch);
+      const plan = this.#plans.take(id);
+      const isKnown =
+        this.#backlog.has(id) || this.#outcomes.has(id) || [...this.#crew.workers].some(({ held }) => held.has(id));
+      if (isKnown) continue;
+      if (plan === null) this.#capacity.enter({ ...launch, maxConcurrency: null }, this.#seatFor(launch));
+      const queued: Queued = { launch, plan, hasShare: plan !== null };
+      this.#backlog.set(id, queued);
+      if (plan === null) this.#awaitShare(id, queued);
     }
     this.#assign();
   }
@@ -146,22 +166,19 @@ class Pool implements WorkerPool {
   }
 
   running(): readonly AttemptRef[] {
-    const held = [...this.#workers].flatMap((worker) => [...worker.held.values()].map(({ launch }) => launch));
-    return [...this.#backlog.values(), ...held, ...this.#outcomes.values()].map(({ run, action, attempt }) => ({
-      run,
-      action,
-      attempt,
-    }));
+    const held = [...this.#crew.workers].flatMap((worker) => [...worker.held.values()].map(({ launch }) => launch));
+    const queued = [...this.#backlog.values()].map(({ launch }) => launch);
+    return [...queued, ...held, ...this.#outcomes.values()].map(refOf);
   }
 
   stop(attempts: readonly AttemptRef[], reason: string): void {
     const ids = new Set(attempts.map(attemptId));
+    this.release(attempts);
     for (const id of ids) {
-      this.#reserved.delete(id);
-      this.#backlog.delete(id);
+      if (this.#backlog.delete(id)) this.#capacity.give(id);
       this.#outcomes.delete(id);
     }
-    for (const worker of this.#workers) {
+    for (const worker of this.#crew.workers) {
       const held = [...worker.held.values()].filter(({ id, isStopping }) => ids.has(id) && !isStopping);
       if (held.length === 0) continue;
       worker.stop(
@@ -173,173 +190,183 @@ class Pool implements WorkerPool {
     this.#settleSoon();
   }
 
-  describe(bundle: string, projectDir: string): Promise<Manifest> {
-    return this.#questions.describe(bundle, projectDir);
-  }
-
-  check(bundle: string, projectDir: string, task: string, inputs: Literals): Promise<readonly string[]> {
-    return this.#questions.check(bundle, projectDir, task, inputs);
-  }
+  readonly describe: WorkerPool["describe"] = (...asked) => this.#questions.describe(...asked);
+  readonly check: WorkerPool["check"] = (...asked) => this.#questions.check(...asked);
 
   async close(): Promise<void> {
     if (this.#closing === null) {
       this.#closing = Promise.withResolvers();
+      this.#stopListening();
       this.#backlog.clear();
-      if (this.#startsAgain !== null) clearTimeout(this.#startsAgain);
-      if (this.#stallCheck !== null) clearTimeout(this.#stallCheck);
+      this.#plans.clear();
+      this.#stalls.close();
       for (const grace of this.#graces) clearTimeout(grace);
       this.#questions.close(new GodwitError("unavailable", "Godwit is closing."));
-      for (const worker of this.#workers) worker.end("Godwit is closing.");
-      const forced = setTimeout(() => {
-        for (const worker of this.#workers) worker.kill("Godwit is closing.");
-      }, closeGraceMs);
-      if (this.#workers.size === 0) this.#closing.resolve();
-      this.#closing.promise.then(() => clearTimeout(forced));
+      this.#crew.close("Godwit is closing.");
+      if (this.#crew.workers.size === 0) this.#closing.resolve();
     }
     await this.#closing.promise;
   }
 
-  /** Workers that may get work: all with few waiting attempts, or if there is none, all (R3). */
-  #open(): readonly WorkerProcess[] {
-    const workers = [...this.#workers].filter(({ state }) => state !== "leaving");
-    const spared = workers.filter(({ waiting }) => waiting < maxWaiting);
-    return spared.length > 0 || this.#workers.size < this.#options.workers ? spared : workers;
+  #reserveShared(wanted: Wanted, kept: Kept | null): WaitReason | null {
+    const { cpuMillis } = wanted.resources;
+    // One that counts towards a limit would hold a place while it only queues behind another.
+    const isQuick = this.#pace.isQuick(wanted.spec.name) && !this.#capacity.isLimited(wanted);
+    const freeMillis = this.#capacity.freeMillis;
+    const place = this.#placement.find({ isQuick, cpuMillis, freeMillis });
+    const seat = place === null || place === "new" ? new Seat(this.#crew.seats) : place.seat;
+    if (place === null && !this.#crew.isBackingOff)
+      return this.#capacity.check(wanted, kept, seat) ?? shortOf("worker", 1, 0, this.#maxProcesses);
+    const reason = this.#capacity.take(wanted, kept, seat);
+    if (reason !== null) return reason;
+    // Started by now, it is ready sooner.
+    const worker = place === "new" ? this.#crew.startShared(seat) : place;
+    this.#plans.add(attemptId(wanted), { worker, isQuick });
+    return null;
+  }
+
+  #reserveOwn(wanted: Wanted, kept: Kept | null): WaitReason | null {
+    const id = attemptId(wanted);
+    if (this.#crew.ownCount() >= this.#maxProcesses) return shortOf("worker", 1, 0, this.#maxProcesses);
+    const reason = this.#capacity.take(wanted, kept);
+    if (reason !== null) return reason;
+    this.#plans.add(id, { worker: this.#ownProcess(id, wanted), isQuick: false });
+    return null;
+  }
+
+  /** A process for this attempt alone, that of an earlier one if it was of the same kind. */
+  #ownProcess(id: AttemptId, { spec, resources }: Pick<Launch, "spec" | "resources">): WorkerProcess | null {
+    const devices = this.#capacity.devices(id);
+    const key = JSON.stringify([spec.name, resources.memoryBytes]);
+    return (devices.length > 0 ? null : this.#crew.idleOwn(key)) ?? this.#crew.startOwn(key, resources, devices);
+  }
+
+  #seatFor({ resources }: { readonly resources: Resources }): Seat {
+    return needsOwnProcess(resources) ? new Seat() : new Seat(this.#crew.seats);
+  }
+
+  /** R2. */
+  #awaitShare(id: AttemptId, queued: Queued): void {
+    queued.hasShare = false;
+    this.#capacity.resume(id, this.#seatFor(queued.launch)).then(() => {
+      if (this.#backlog.get(id) !== queued) return;
+      queued.hasShare = true;
+      this.#settleSoon();
+    });
   }
 
   #assign(): void {
     if (this.#closing !== null) return;
-    const chosen = new Map<WorkerProcess, { readonly launch: Launch; readonly isQuick: boolean }[]>();
-    for (const [id, launch] of this.#backlog) {
-      const isQuick = this.#pace.isQuick(launch.spec.name);
-      const worker = this.#place(isQuick, (candidate) => chosen.get(candidate)?.length ?? 0);
+    for (const [id, queued] of this.#backlog) {
+      if (!queued.hasShare) continue;
+      const worker = this.#workerFor(id, queued);
       if (worker === null) {
         // Places for a quick one may be left where there is none for others.
         if (!this.#pace.isRecentlyQuick) break;
         continue;
       }
-      this.#backlog.delete(id);
-      const launches = chosen.get(worker);
-      if (launches === undefined) chosen.set(worker, [{ launch, isQuick }]);
-      else launches.push({ launch, isQuick });
-      // Whatever follows in this round must know that a slow one is there.
-      if (!isQuick) this.#send(worker, chosen);
-    }
-    for (const worker of [...chosen.keys()]) this.#send(worker, chosen);
-    this.#watchStalls();
-  }
-
-  #send(
-    worker: WorkerProcess,
-    chosen: Map<WorkerProcess, { readonly launch: Launch; readonly isQuick: boolean }[]>,
-  ): void {
-    worker.launch(chosen.get(worker) ?? []);
-    chosen.delete(worker);
-  }
-
-  /** Where the next attempt goes: to the least loaded worker that may take it, or to a new one. */
-  #place(isQuick: boolean, chosen: (worker: WorkerProcess) => number): WorkerProcess | null {
-    let best: WorkerProcess | null = null;
-    let bestLoad = Number.POSITIVE_INFINITY;
-    for (const worker of this.#open()) {
-      const load = worker.load + chosen(worker);
-      if (load > 0 && !(isQuick && load < this.#pace.ahead && worker.waiting < maxWaiting && takesQuick(worker)))
+      if (worker.own === null && !this.#capacity.sit(id, worker.seat)) {
+        this.#capacity.pause(id);
+        this.#awaitShare(id, queued);
         continue;
-      // One that is still starting comes last: a quick attempt is over before it has begun.
-      const rank = load + (worker.state === "ready" ? 0 : isQuick ? maxAhead : 0.5);
-      if (rank < bestLoad) [best, bestLoad] = [worker, rank];
+      }
+      this.#backlog.delete(id);
+      this.#choose(worker, queued.launch);
     }
-    const isEnough = bestLoad < 1 || this.#isStarting();
-    return isEnough && best !== null ? best : (this.#spawn() ?? best);
+    for (const worker of [...this.#chosen.keys()]) this.#send(worker);
+    this.#stalls.watch();
   }
 
-  #isStarting(): boolean {
-    return [...this.#workers].some(({ state, load }) => state === "starting" && load === 0);
-  }
-
-  #spawn(): WorkerProcess | null {
-    if (this.#closing !== null || this.#startsAgain !== null || this.#workers.size >= this.#options.workers)
-      return null;
-    try {
-      const worker: WorkerProcess = new WorkerProcess({
-        args: workerArgs(this.#options.program ?? defaultProgram()),
-        dataDir: this.#options.dataDir,
-        calls: this.#options.calls,
-        logs: this.#options.logs,
-        stoppedLeaseMs: this.#options.stoppedLeaseMs,
-        onText: (text) => this.#say(text),
-        onReady: () => {
-          this.#startFailures = 0;
-          this.#settleSoon();
-        },
-        onOutcomes: (ended) => this.#keep(ended),
-        onChange: () => this.#settleSoon(),
-        onGone: (loss) => this.#gone(worker, loss),
-      });
-      this.#workers.add(worker);
-      return worker;
-    } catch (error) {
-      this.#noteStartFailure(error instanceof Error ? error.message : String(error));
-      return null;
+  #workerFor(id: AttemptId, { launch, plan }: Queued): WorkerProcess | null {
+    if (needsOwnProcess(launch.resources)) {
+      const planned = plan?.worker ?? null;
+      return planned !== null && planned.state !== "leaving" && planned.held.size === 0
+        ? planned
+        : this.#ownProcess(id, launch);
     }
+    const { cpuMillis } = launch.resources;
+    // It has its share already.
+    const sought = { isQuick: plan?.isQuick ?? false, cpuMillis, freeMillis: null };
+    if (plan !== null && this.#placement.fits(plan.worker, sought)) return plan.worker;
+    const place = this.#placement.find(sought);
+    return place === "new" ? this.#crew.startShared() : place;
   }
 
-  #keep(ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]): void {
+  #choose(worker: WorkerProcess, launch: Launch): void {
+    const launches = this.#chosen.get(worker);
+    if (launches === undefined) this.#chosen.set(worker, [launch]);
+    else launches.push(launch);
+    // Whatever follows in this round must know that a slow one is there.
+    if (!this.#pace.isQuick(launch.spec.name)) this.#send(worker);
+  }
+
+  #send(worker: WorkerProcess): void {
+    const launches = this.#chosen.get(worker) ?? [];
+    this.#chosen.delete(worker);
+    worker.launch(launches.map((launch) => ({ launch, isQuick: this.#pace.isQuick(launch.spec.name) })));
+  }
+
+  #keep(worker: WorkerProcess, ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]): void {
     for (const { held, measured } of ended) {
-      if (held.state !== "sent" || measured.activeMs > 0) this.#pace.note(held.launch.spec.name, measured.activeMs);
-      if (held.isStopping) continue;
-      // It was asked back before it had started.
-      if (measured.outcome.result.type === "interrupted") this.#backlog.set(held.id, held.launch);
-      else this.#outcomes.set(held.id, measured.outcome);
+      const { id, launch } = held;
+      if (worker.own === null && (held.state !== "sent" || measured.activeMs > 0))
+        this.#pace.note(launch.spec.name, measured.activeMs);
+      if (!held.isStopping && measured.outcome.result.type === "interrupted") {
+        // It was asked back before it had started.
+        const queued: Queued = { launch, plan: null, hasShare: false };
+        this.#backlog.set(id, queued);
+        this.#capacity.pause(id);
+        this.#awaitShare(id, queued);
+        continue;
+      }
+      this.#capacity.give(id);
+      if (!held.isStopping) this.#outcomes.set(id, withinLimit(worker.group, launch, measured.outcome));
     }
+    if (worker.own !== null && worker.isSpent) this.#crew.end(worker, "its attempt has ended.");
     this.#settleSoon();
   }
 
-  #gone(worker: WorkerProcess, loss: Loss): void {
-    const isStartFailure = !worker.hasStarted && loss.endedFor === null;
+  #gone(worker: WorkerProcess, loss: Loss, isStartFailure: boolean): void {
     const held = [...worker.held.values()];
     const guilty = isStartFailure ? new Set<AttemptId>() : blamed(held, loss, worker.isLoading);
-    const error = lossError(loss);
     worker.forsake(new GodwitError("failed_precondition", `The code could not be loaded. ${lossText(loss)}`));
-    this.#workers.delete(worker);
     if (this.#closing !== null) {
-      if (this.#workers.size === 0) this.#closing.resolve();
+      if (this.#crew.workers.size === 0) this.#closing.resolve();
       return;
     }
     for (const { id, launch, isStopping } of held) {
       this.#pace.distrust(launch.spec.name);
+      if (isStartFailure && !isStopping) {
+        this.#backlog.set(id, { launch, plan: null, hasShare: true });
+        continue;
+      }
+      this.#capacity.give(id);
       if (isStopping) continue;
-      if (isStartFailure) this.#backlog.set(id, launch);
-      else if (guilty.has(id)) this.#finish(launch, { type: "failed", error });
-      else this.#finish(launch, { type: "interrupted" });
+      const peak = worker.group === null ? {} : { peakMemoryBytes: worker.group.peakBytes };
+      this.#finish(
+        launch,
+        guilty.has(id) ? { type: "failed", error: lossError(loss, launch.spec) } : { type: "interrupted" },
+        peak,
+      );
     }
-    if (isStartFailure) this.#noteStartFailure(lossText(loss));
     this.#settleSoon();
   }
 
   /** R4. */
-  #noteStartFailure(words: string): void {
-    this.#startFailures += 1;
-    if (this.#startFailures < maxStartFailures) {
-      const delayMs = firstBackoffMs * 2 ** (this.#startFailures - 1);
-      this.#startsAgain = setTimeout(() => {
-        this.#startsAgain = null;
-        this.#settleSoon();
-      }, delayMs);
-      return;
-    }
-    // Whoever asks next gets one more try.
-    this.#startFailures = maxStartFailures - 1;
-    const message = `Worker processes cannot be started (tried ${maxStartFailures} times). ${words}`;
+  #giveUp(message: string): void {
     this.#say(message);
     this.#questions.refuse(new GodwitError("unavailable", message));
     const error: ActionError = { ...systemError(errorCodes.workerLost, message), recoverable: false };
-    for (const launch of this.#backlog.values()) this.#finish(launch, { type: "failed", error });
+    for (const [id, { launch }] of this.#backlog) {
+      this.#capacity.give(id);
+      this.#finish(launch, { type: "failed", error });
+    }
     this.#backlog.clear();
+    this.#settleSoon();
   }
 
-  #finish({ run, action, attempt }: AttemptRef, result: Outcome["result"]): void {
-    const outcome = { run, action, attempt, result };
-    this.#outcomes.set(attemptId(outcome), outcome);
+  #finish(attempt: AttemptRef, result: Outcome["result"], peak: Pick<Outcome, "peakMemoryBytes"> = {}): void {
+    this.#outcomes.set(attemptId(attempt), { ...refOf(attempt), result, ...peak });
   }
 
   #killUnlessEnded(worker: WorkerProcess, stopped: readonly Held[]): void {
@@ -351,37 +378,17 @@ class Pool implements WorkerPool {
     this.#graces.add(grace);
   }
 
-  /** Questions go to the worker that is least busy; one that is busy may be so for long. */
-  #assignQuestions(): void {
-    if (!this.#questions.isWaiting) return;
-    const [worker] = [...this.#workers].filter(({ state }) => state === "ready").sort((a, b) => a.load - b.load);
-    if (worker === undefined || worker.load > 0) {
-      // They wait for one that starts, so that a start that fails is tried again for them.
-      if (this.#isStarting() || this.#spawn() !== null || worker === undefined) return;
-    }
-    this.#questions.answerIn(worker);
-  }
-
   /** Once for all that comes in one turn. */
   #settleSoon(): void {
     if (this.#isSettling || this.#closing !== null) return;
     this.#isSettling = true;
     queueMicrotask(() => {
       this.#isSettling = false;
-      this.#assignQuestions();
+      this.#questions.assign(this.#crew);
       this.#assign();
+      this.#crew.noteIdle();
       this.#wake();
     });
-  }
-
-  /** An attempt that was known as quick and is not this time: what is behind it goes elsewhere. */
-  #watchStalls(): void {
-    if (this.#stallCheck !== null || ![...this.#workers].some(({ load }) => load > 1)) return;
-    this.#stallCheck = setTimeout(() => {
-      this.#stallCheck = null;
-      for (const worker of this.#workers) if (worker.load > 1 && !takesQuick(worker)) recallFrom(worker);
-      this.#watchStalls();
-    }, stallMs);
   }
 
   #say(text: string): void {
@@ -390,22 +397,4 @@ class Pool implements WorkerPool {
   }
 }
 
-/** Whether quick attempts may be queued here: all that is here is quick, and it goes on. */
-function takesQuick(worker: WorkerProcess): boolean {
-  if (worker.load > 0 && performance.now() - worker.progressAtMs > stallMs) return false;
-  return worker.isQuick;
-}
-
-/** What has begun by now, the worker keeps. */
-function recallFrom(worker: WorkerProcess): void {
-  const sent = [...worker.held.values()].filter(({ state, isStopping }) => state === "sent" && !isStopping);
-  if (sent.length > 0) worker.recall(sent.map(({ id }) => id));
-}
-
-const defaultProgram = (): URL => new URL(`../worker/main${extname(import.meta.filename)}`, import.meta.url);
-
-/** From sources, packages of this repository are taken from their sources too. */
-function workerArgs(program: URL): readonly string[] {
-  const conditions = program.pathname.endsWith(".ts") ? ["--conditions=source"] : [];
-  return ["--enable-source-maps", ...conditions, fileURLToPath(program)];
-}
+const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

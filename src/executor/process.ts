@@ -13,9 +13,10 @@
 //     read-only copy with its own name. An output is a path where nothing is yet; the command makes the
 //     file or directory there. What it prints is log, never output.
 // R5  It has succeeded if it exits with 0 and every output is there and of its type.
-// R6  When it ends, so do all processes of its group (guard.ts). An attempt has ended when they have.
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { hostname } from "node:os";
+// R6  It gets the memory that its task asks for, all its processes together (memory-watch.ts), and sees
+//     only the GPUs that it was given.
+// R7  When it ends, so do all processes of its group (guard.ts). An attempt has ended when they have.
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { BlobStore } from "../blob/blob.ts";
@@ -33,9 +34,16 @@ import {
 } from "../core/messages.ts";
 import type { WaitReason } from "../core/resources.ts";
 import type { Payload } from "../core/value.ts";
-import type { Executor, LogSink, Wanted } from "./executor.ts";
+import type { Capacity } from "./capacity.ts";
+import type { Executor, Kept, LogSink, Wanted } from "./executor.ts";
 import { type GuardedProcess, type ProcessExit, spawnGuarded } from "./guard.ts";
+import { MemoryWatch, type WatchedGroup } from "./memory-watch.ts";
+import { oomError } from "./oom.ts";
+import { gpuVariables } from "./own-process.ts";
+import { drainMs } from "./pipes.ts";
 import { PrintedLines } from "./printed-lines.ts";
+import { makeDirectory, removeDirectory, removeLeft } from "./scratch.ts";
+import { shellEnvironment } from "./shell-environment.ts";
 import { filledIn, type ShellWords, shellInputs } from "./shell-inputs.ts";
 import { type DescribeTable, outputPaths, shellOutputs } from "./shell-outputs.ts";
 
@@ -44,8 +52,7 @@ export type ProcessExecutorOptions = {
   readonly logs: LogSink;
   /** For the time of log lines. */
   readonly clock?: Pick<Clock, "nowMs">;
-  /** Commands at once. */
-  readonly slots: number;
+  readonly capacity: Capacity;
   /** Attempts get their directories below it; it is created if need be. */
   readonly tmpDir: string;
   readonly describeTable: DescribeTable;
@@ -56,8 +63,6 @@ const tailLines = 20;
 const tailLineChars = 500;
 /** Of a command that is not there or not executable. */
 const startMistakes: readonly ErrorCode[] = ["not_found", "permission_denied"];
-/** How long to go on reading what a command wrote before it ended; a daemon may hold its pipes open. */
-const drainMs = 500;
 
 /**
  * Without it a shell that is told to stop ends at once, and its child is killed before it could stop
@@ -71,6 +76,8 @@ export const processExecutor = (options: ProcessExecutorOptions): Executor => ne
 type Held = {
   readonly launch: Launch;
   process: GuardedProcess | null;
+  /** If it has a limit of memory. */
+  group: WatchedGroup | null;
   /** Nobody wants its outcome any more. */
   isStopping: boolean;
   done: Promise<void>;
@@ -80,8 +87,10 @@ class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
   readonly #held = new Map<AttemptId, Held>();
   readonly #reserved = new Set<AttemptId>();
+  readonly #watch = new MemoryWatch();
   #outcomes: Outcome[] = [];
   #wake: () => void = () => {};
+  #stopListening: () => void = () => {};
   #dir: Promise<string> | null = null;
   #cleaned: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -94,29 +103,35 @@ class ProcessExecutor implements Executor {
     return spec.target.type === "shell";
   }
 
-  reserve(wanted: Wanted): WaitReason | null {
-    if (this.#isClosed || this.#held.size + this.#reserved.size >= this.#options.slots) return { type: "turn" };
-    this.#reserved.add(attemptId(wanted));
-    return null;
+  reserve(wanted: Wanted, kept: Kept | null): WaitReason | null {
+    if (this.#isClosed) return { type: "turn" };
+    const reason = this.#options.capacity.take(wanted, kept);
+    if (reason === null) this.#reserved.add(attemptId(wanted));
+    return reason;
   }
 
   release(attempts: readonly AttemptRef[]): void {
-    for (const attempt of attempts) this.#reserved.delete(attemptId(attempt));
+    for (const id of attempts.map(attemptId)) if (this.#reserved.delete(id)) this.#options.capacity.give(id);
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
     if (this.#isClosed) return;
+    const { capacity } = this.#options;
     const ended = new Set(this.#outcomes.map(attemptId));
     for (const launch of launches) {
       const id = attemptId(launch);
       this.#reserved.delete(id);
       if (this.#held.has(id) || ended.has(id)) continue;
-      const held: Held = { launch, process: null, isStopping: false, done: Promise.resolve() };
+      // What comes without a share waits for it.
+      capacity.enter({ ...launch, maxConcurrency: null });
+      const held: Held = { launch, process: null, group: null, isStopping: false, done: Promise.resolve() };
       this.#held.set(id, held);
       held.done = this.#run(held).then((result) => {
         this.#held.delete(id);
+        capacity.give(id);
         const { run, action, attempt } = launch;
-        if (!held.isStopping) this.#outcomes.push({ run, action, attempt, result });
+        const peak = held.group === null ? {} : { peakMemoryBytes: held.group.peakBytes };
+        if (!held.isStopping) this.#outcomes.push({ run, action, attempt, result, ...peak });
         this.#wake();
       });
     }
@@ -131,13 +146,15 @@ class ProcessExecutor implements Executor {
   }
 
   stop(attempts: readonly AttemptRef[]): void {
+    this.release(attempts);
     const stopped = new Set(attempts.map(attemptId));
     this.#outcomes = this.#outcomes.filter((outcome) => !stopped.has(attemptId(outcome)));
     for (const id of stopped) {
-      this.#reserved.delete(id);
       const held = this.#held.get(id);
       if (held === undefined || held.isStopping) continue;
       held.isStopping = true;
+      // If it still waits for its share: nobody has to wait for that.
+      if (held.process === null) this.#options.capacity.give(id);
       held.process?.kill("SIGTERM", { to: "group" });
     }
   }
@@ -145,20 +162,25 @@ class ProcessExecutor implements Executor {
   start(wake: () => void): void {
     this.#wake = wake;
     this.#cleaned = removeLeft(this.#options.tmpDir);
+    this.#stopListening();
+    this.#stopListening = this.#options.capacity.onRoom(wake);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopListening();
     this.stop(this.running());
     await Promise.all([...this.#held.values()].map(({ done }) => done));
     await this.#cleaned;
-    if (this.#dir !== null) await this.#dir.then(remove, () => {}); // Never made: nothing to remove.
+    if (this.#dir !== null) await this.#dir.then(removeDirectory, () => {}); // Never made: nothing to remove.
   }
 
   /** Never rejects. */
   async #run(held: Held): Promise<Outcome["result"]> {
     let workspace: string | null = null;
     try {
+      await this.#options.capacity.resume(attemptId(held.launch));
+      if (held.isStopping) return { type: "interrupted" };
       this.#dir ??= makeDirectory(this.#options.tmpDir);
       this.#dir.catch(() => (this.#dir = null)); // The disk may have room again the next time.
       workspace = await mkdtemp(join(await this.#dir, "attempt-"));
@@ -166,7 +188,7 @@ class ProcessExecutor implements Executor {
     } catch (error) {
       return { type: "failed", error: systemFailure(held.launch, error) };
     } finally {
-      if (workspace !== null) await remove(workspace);
+      if (workspace !== null) await removeDirectory(workspace);
     }
   }
 
@@ -201,11 +223,19 @@ class ProcessExecutor implements Executor {
     try {
       started = this.#start(launch, inputs, outputs, join(workspace, "work"));
       held.process = started.process;
+      held.group = this.#watched(launch, started.process);
     } catch (error) {
       return failed(errorCodes.commandFailed, false, error);
     }
     const exit = await started.ended;
+    held.group?.end();
     if (held.isStopping) return { type: "interrupted" };
+    const { group } = held;
+    if (group !== null && (group.isOver || (wasKilled(exit) && group.isAtLimit))) {
+      const { limitBytes, peakBytes } = group;
+      const by = group.isOver ? "limit" : "system";
+      return { type: "failed", error: oomError({ limitBytes, peakBytes, by }, launch.spec) };
+    }
     if (exit.code !== 0) {
       return {
         type: "failed",
@@ -221,6 +251,14 @@ class ProcessExecutor implements Executor {
     }
   }
 
+  #watched({ resources: { memoryBytes } }: Launch, process: GuardedProcess): WatchedGroup | null {
+    if (memoryBytes === null) return null;
+    const onOver = (): void => process.kill("SIGKILL");
+    const group = this.#watch.open({ pid: process.pid, limitBytes: memoryBytes, onOver });
+    group.begin();
+    return group;
+  }
+
   #start(launch: Launch, inputs: ShellWords, outputs: ShellWords, cwd: string): Started {
     const { target } = launch.spec;
     assert(target.type === "shell", `the process executor was given a ${target.type} task`);
@@ -232,7 +270,7 @@ class ProcessExecutor implements Executor {
       throw new GodwitError("invalid_argument", "The command is an empty list; the program to run was expected.");
     const process = spawnGuarded(command, args, {
       cwd,
-      env: environmentOf(launch, inputs, outputs, cwd),
+      env: shellEnvironment(launch, { ...inputs, ...outputs }, cwd, this.#gpus(launch)),
       stdio: ["ignore", "pipe", "pipe"],
     });
     const stdout = new Capture(process.stdout, (texts) => this.#log(launch, "stdout", texts));
@@ -242,6 +280,11 @@ class ProcessExecutor implements Executor {
       return exit;
     });
     return { process, ended, tail: () => ({ stdout: stdout.tail, stderr: stderr.tail }) };
+  }
+
+  #gpus(launch: Launch): { readonly [name: string]: string } {
+    const { capacity } = this.#options;
+    return gpuVariables(capacity.machine, capacity.devices(attemptId(launch)));
   }
 
   #log(attempt: Launch, stream: LogLine["stream"], texts: readonly string[]): void {
@@ -292,54 +335,6 @@ class Capture {
   }
 }
 
-/** R3. */
-function environmentOf(launch: Launch, inputs: ShellWords, outputs: ShellWords, cwd: string): NodeJS.ProcessEnv {
-  const { spec } = launch;
-  return {
-    ...process.env,
-    ...spec.env,
-    ...(spec.target.type === "shell" ? spec.target.env : {}),
-    ...inputs,
-    ...outputs,
-    PWD: cwd,
-    GODWIT_RUN: launch.runName,
-    GODWIT_ACTION: launch.action,
-    GODWIT_ATTEMPT: String(launch.attempt),
-    GODWIT_SEED: String(launch.seed),
-    GODWIT_PROJECT_DIR: launch.projectDir,
-  };
-}
-
-const hostPart = (): string => hostname().replace(/[^A-Za-z0-9.]/g, "_");
-
-/** A directory for this process. */
-async function makeDirectory(tmpDir: string): Promise<string> {
-  await mkdir(tmpDir, { recursive: true });
-  return mkdtemp(join(tmpDir, `shell-${hostPart()}-${process.pid}-`));
-}
-
-/** What dead processes of this machine have left: it may hold large copies. Never rejects. */
-async function removeLeft(tmpDir: string): Promise<void> {
-  const names = await readdir(tmpDir).catch(() => []); // Not made yet; else the first command will say what is wrong.
-  for (const name of names) {
-    const match = /^shell-(.+)-(\d+)-[^-]+$/.exec(name);
-    if (match?.[1] === hostPart() && !isAlive(Number(match[2]))) await remove(join(tmpDir, name));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** What cannot be removed now (a command may have taken the right away) is left to a later process. */
-const remove = (path: string): Promise<void> =>
-  rm(path, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
-
 function exitMessage({ code, signal }: ProcessExit, { stdout, stderr }: Tails): string {
   const hint = signal === "SIGKILL" ? ", perhaps because memory ran out" : "";
   const what =
@@ -372,5 +367,8 @@ function systemFailure({ spec }: Launch, error: unknown): ActionError {
     origin: null,
   };
 }
+
+/** A shell tells so of a command in it by a number. */
+const wasKilled = ({ code, signal }: ProcessExit): boolean => signal === "SIGKILL" || code === 137;
 
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

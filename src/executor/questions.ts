@@ -2,6 +2,7 @@
 import { GodwitError } from "../core/error.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
+import type { Crew } from "./crew.ts";
 import type { Question, WorkerProcess, WorkerReply } from "./worker-process.ts";
 
 /** For a user's module with much to do when it is loaded. */
@@ -15,13 +16,9 @@ export class Questions {
   readonly #waiting = new Set<PromiseWithResolvers<WorkerProcess>>();
   #refusal: GodwitError | null = null;
 
-  /** `onWaiting` is called when a question waits for `answerIn`. */
+  /** `onWaiting` is called when a question waits for `assign`. */
   constructor(onWaiting: () => void) {
     this.#onWaiting = onWaiting;
-  }
-
-  get isWaiting(): boolean {
-    return this.#waiting.size > 0;
   }
 
   async describe(bundle: string, projectDir: string): Promise<Manifest> {
@@ -37,7 +34,16 @@ export class Questions {
     return reply.issues;
   }
 
-  answerIn(worker: WorkerProcess): void {
+  /** They go to the worker that is least busy; one that is busy may be so for long. */
+  assign(crew: Crew): void {
+    if (this.#waiting.size === 0) return;
+    const workers = crew.shared();
+    const [worker] = workers.filter(({ state }) => state === "ready").sort((a, b) => a.load - b.load);
+    if (worker === undefined || worker.load > 0) {
+      // They wait for one that starts, so that a start that fails is tried again for them.
+      const isOneStarting = workers.some(({ state, load }) => state === "starting" && load === 0);
+      if (isOneStarting || crew.startShared() !== null || worker === undefined) return;
+    }
     for (const question of this.#waiting) question.resolve(worker);
     this.#waiting.clear();
   }

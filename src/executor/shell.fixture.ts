@@ -7,9 +7,11 @@ import { after } from "node:test";
 import { openFileBlobs } from "../blob/files.ts";
 import { type ActionError, noTimeouts } from "../core/action.ts";
 import type { Launch, LogLine, Outcome } from "../core/messages.ts";
+import type { Machine, Resources } from "../core/resources.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Literals, LiteralType, Payload, Variable } from "../core/value.ts";
 import { describeParquet } from "../idl/idl.ts";
+import { Capacity } from "./capacity.ts";
 import type { Executor } from "./executor.ts";
 import { processExecutor } from "./process.ts";
 
@@ -25,6 +27,7 @@ export type Task = {
   readonly values?: Literals;
   readonly payload?: Payload;
   readonly env?: { readonly [name: string]: string };
+  readonly resources?: Partial<Resources>;
   readonly taskEnv?: { readonly [name: string]: string };
 };
 
@@ -49,7 +52,7 @@ export const launchOf = (task: Task): Launch => ({
   bundle: "b",
   projectDir: dir,
   seed: 42,
-  resources: { cpuMillis: 1000, memoryBytes: null },
+  resources: { cpuMillis: 1000, memoryBytes: null, ...task.resources },
   checkpoint: null,
   inputs: task.payload ?? { type: "inline", text: JSON.stringify(task.values ?? {}) },
   spec: {
@@ -69,14 +72,16 @@ export const launchOf = (task: Task): Launch => ({
   },
 });
 
+const machine: Machine = { cpuMillis: 0, memoryBytes: 2 ** 30, diskBytes: 2 ** 30, gpus: [], tokens: {} };
+
 export const blobs = await openFileBlobs(join(dir, "blobs"));
 export const logged: LogLine[] = [];
-export const openExecutor = (slots = 4, tmpDir = join(dir, "tmp")): Executor =>
+export const openExecutor = (cores = 4, tmpDir = join(dir, "tmp"), has: Partial<Machine> = {}): Executor =>
   processExecutor({
     blobs,
     logs: { append: (_, lines) => logged.push(...lines) },
     clock: { nowMs: () => 77 },
-    slots,
+    capacity: new Capacity({ machine: { ...machine, cpuMillis: cores * 1_000, ...has }, limits: {} }),
     tmpDir,
     describeTable: describeParquet,
   });

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { maxStartFailures } from "./pool.ts";
-import { bench, fixture, isAlive, launchOf, pidOf } from "./pool-bench.fixture.ts";
+import { maxStartFailures } from "./crew.ts";
+import { bench, fixture, isAlive, launchOf, machine, pidOf } from "./pool-bench.fixture.ts";
 
 test("a worker killed by kill -9 costs the active attempt, and interrupts the waiting ones", async (t) => {
   const { pool, control, launch, ends, until, marks, free } = bench(t);
@@ -44,7 +44,7 @@ test("a report that a worker wrote whole before it was killed counts; one of whi
 });
 
 test("a task that is not known to be quick is not sent behind one that is: the worker's end does not touch it", async (t) => {
-  const { pool, launch, ends } = bench(t);
+  const { pool, launch, ends, admit } = bench(t);
   const pid = await pidOf(pool);
   for (let round = 0; round < 8; round++) {
     const one = launch("moody");
@@ -53,7 +53,8 @@ test("a task that is not known to be quick is not sent behind one that is: the w
   }
   const quick = [launch("moody"), launch("moody")];
   const unknown = launch("echo", "untouched");
-  pool.ensureLaunched([...quick, unknown]);
+  assert.equal(admit([...quick]), 2);
+  pool.ensureLaunched([unknown]);
   process.kill(pid, "SIGKILL");
   const [first, second, third] = await ends(...quick, unknown);
   assert.match(first as string, /WorkerLost/);
@@ -147,8 +148,10 @@ test("no worker outlives a pool's process that is killed by kill -9", async (t) 
   const dir = mkdtempSync(join(tmpdir(), "godwit-pool-"));
   t.after(() => rmSync(dir, { recursive: true }));
   const program = `
+    import { Capacity } from ${JSON.stringify(new URL("./capacity.ts", import.meta.url).href)};
     import { workerPool } from ${JSON.stringify(new URL("./pool.ts", import.meta.url).href)};
-    const pool = workerPool({ dataDir: "/", workers: 1, calls: {}, logs: { append() {} }, program: new URL(${JSON.stringify(fixture.href)}) });
+    const capacity = new Capacity({ machine: ${JSON.stringify(machine)}, limits: {} });
+    const pool = workerPool({ dataDir: "/", capacity, workers: 1, calls: {}, logs: { append() {} }, program: new URL(${JSON.stringify(fixture.href)}) });
     const { entry } = await pool.describe("b", "/");
     pool.ensureLaunched([${JSON.stringify(launchOf(dir, "spin", "", "a"))}]);
     console.log(entry.slice(3));

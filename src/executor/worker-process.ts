@@ -2,68 +2,36 @@
 //
 // R1  What it says counts only for attempts that it holds. What cannot be read ends it.
 // R2  `onGone` is called once, when the process and its group are gone and all it wrote was read.
+// R3  An attempt that waits for its calls is paused in the books of what the machine has, and resumed
+//     before it hears of the end of the last of them.
 import type { Readable, Writable } from "node:stream";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import {
-  type AttemptId,
-  type AttemptRef,
-  attemptId,
-  type Launch,
-  type LogLine,
-  type TaskCalls,
-} from "../core/messages.ts";
+import { type AttemptId, type AttemptRef, attemptId, type Launch, type LogLine } from "../core/messages.ts";
 import type { AttemptState, FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
 import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
 import { LaunchWriter } from "../worker/shorthand.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
+import { memoryLoss } from "./attempt-memory.ts";
 import { CallService } from "./call-service.ts";
-import type { LogSink } from "./executor.ts";
+import { systemKills } from "./group-memory.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
-import type { Loss } from "./loss.ts";
+import { isOutOfHeap, type Loss } from "./loss.ts";
+import type { WatchedGroup } from "./memory-watch.ts";
+import type { OutOfMemory } from "./oom.ts";
+import { closed, readRaw } from "./pipes.ts";
+import type { Seat } from "./seat.ts";
 import { StopWatch, stoppedLeaseMs } from "./stop-watch.ts";
-
-export type Held = {
-  readonly id: AttemptId;
-  readonly launch: Launch;
-  /** Whether others may be queued behind it (pace.ts R1). */
-  readonly isQuick: boolean;
-  state: AttemptState | "sent";
-  /** It was asked to stop: what becomes of it is nobody's concern any more. */
-  isStopping: boolean;
-};
+import type { Held, WorkerOptions } from "./worker-options.ts";
 
 export type WorkerReply = Extract<FromWorker, { readonly type: "described" | "checked" }>;
 type NumberedQuestion = Extract<ToWorker, { readonly type: "describe" | "check" }>;
 export type Question = NumberedQuestion extends infer T ? (T extends unknown ? Omit<T, "request"> : never) : never;
 
-export type WorkerOptions = {
-  /** Node's arguments, the worker's program at their end. */
-  readonly args: readonly string[];
-  readonly dataDir: string;
-  readonly calls: TaskCalls;
-  readonly logs: LogSink;
-  /** What the worker says that belongs to no attempt. */
-  readonly onText: (text: string) => void;
-  readonly onReady: () => void;
-  readonly onOutcomes: (ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]) => void;
-  /** After states or places have changed. */
-  readonly onChange: () => void;
-  readonly onGone: (loss: Loss) => void;
-  /** How long the process may be stopped before it is given up. Default: `stoppedLeaseMs`. */
-  readonly stoppedLeaseMs?: number | undefined;
-};
-
 /** A worker that has not said anything after this is taken for broken. Long, for a machine under load. */
 const startTimeoutMs = 60_000;
 
-/** How long to go on reading what a process wrote before it ended; a daemon may hold its pipes open. */
-const drainMs = 500;
-
 /** Kept of what it wrote to stderr, to explain its end. */
 const maxStderrLines = 40;
-
-/** Bytes; a longer line of raw output is not read on. */
-const maxRawLineBytes = 1024 * 1024;
 
 export class WorkerProcess {
   readonly held = new Map<AttemptId, Held>();
@@ -72,6 +40,13 @@ export class WorkerProcess {
   hasStarted = false;
   /** When something last ended or changed its state here, by `performance.now()`. */
   progressAtMs = performance.now();
+  /** Attempts that were promised a place here and have not been sent, and how many of them are not quick. */
+  planned = 0;
+  plannedSlow = 0;
+  readonly seat: Seat;
+  readonly own: string | null;
+  readonly isReusable: boolean;
+  readonly group: WatchedGroup | null;
   readonly #options: WorkerOptions;
   readonly #process: GuardedProcess;
   readonly #writer: MessageWriter<ToWorker>;
@@ -86,27 +61,28 @@ export class WorkerProcess {
   #lastQuestion = 0;
   #lastWords: Loss["lastWords"] = null;
   #endedFor: string | null = null;
+  #oom: OutOfMemory | null = null;
+  readonly #systemKills = systemKills();
 
   /** Throws what `spawnGuarded` throws. */
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.seat = options.seat;
+    this.own = options.own;
+    this.isReusable = options.isReusable;
     this.#process = spawnGuarded(process.execPath, options.args, {
       cwd: process.cwd(),
-      env: process.env,
+      env: options.env,
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     });
     this.#writer = new MessageWriter(this.#process.stdio[fromPoolFd] as Writable);
     const isHeld = (id: AttemptId): boolean => this.held.has(id);
-    this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld });
+    const goOn = (id: AttemptId): Promise<void> | null =>
+      options.capacity.tryResume(id) ? null : options.capacity.resume(id);
+    this.#service = new CallService({ calls: options.calls, writer: this.#writer, isHeld, goOn });
+    this.group = this.#watched();
     this.#startTimer = setTimeout(() => this.#break("The worker process did not start in time."), startTimeoutMs);
-    const leaseMs = options.stoppedLeaseMs ?? stoppedLeaseMs;
-    const stopped = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
-    this.#stopWatch = new StopWatch({
-      pid: this.pid,
-      leaseMs,
-      isNeeded: () => this.held.size + this.#questions.size > 0,
-      onLost: () => this.#break(`The worker process ${this.pid} ${stopped}.`),
-    });
+    this.#stopWatch = this.#watchStops(options.stoppedLeaseMs ?? stoppedLeaseMs);
     this.#read();
     this.#process.exited.then(
       ({ code, signal }) => this.#finish(code, signal),
@@ -117,6 +93,33 @@ export class WorkerProcess {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  #watchStops(leaseMs: number): StopWatch {
+    const words = `was stopped (SIGSTOP) for more than ${leaseMs / 1000} s, so it was given up and killed`;
+    return new StopWatch({
+      pid: this.pid,
+      leaseMs,
+      isNeeded: () => this.held.size + this.#questions.size > 0,
+      onLost: () => this.#break(`The worker process ${this.pid} ${words}.`),
+    });
+  }
+
+  /** Null if there is no limit to hold it to. */
+  #watched(): WatchedGroup | null {
+    const { memory } = this.#options;
+    if (memory === null) return null;
+    const { limitBytes, watch } = memory;
+    const onOver = (peakBytes: number): void => {
+      this.#oom = { limitBytes, peakBytes, by: "limit" };
+      this.kill("it was over its limit of memory.");
+    };
+    return watch.open({ pid: this.pid, limitBytes, onOver });
+  }
+
+  /** What it was given of the machine may be another's now, and it still has some of it. */
+  get isSpent(): boolean {
+    return !this.isReusable || this.group === null || this.group.residentBytes() > this.group.limitBytes / 2;
   }
 
   /** Attempts that hold a place here, and code that is being loaded. */
@@ -136,6 +139,7 @@ export class WorkerProcess {
 
   launch(launches: readonly { readonly launch: Launch; readonly isQuick: boolean }[]): void {
     if (this.load === 0) this.progressAtMs = performance.now();
+    if (this.held.size === 0) this.group?.begin();
     for (const { launch, isQuick } of launches) {
       const id = attemptId(launch);
       this.held.set(id, { id, launch, isQuick, state: "sent", isStopping: false });
@@ -195,14 +199,8 @@ export class WorkerProcess {
     const { stdio, stdout, stderr } = this.#process;
     const tooLong = (): void => this.#break("The worker process sent a line that is too long.");
     readLines(stdio[toPoolFd] as Readable, (line) => this.#receive(line), tooLong);
-    const raw = (stream: LogLine["stream"], pipe: Readable | null): void => {
-      if (pipe === null) return;
-      const onTooLong = (): void =>
-        this.#print(stream, `(a line of more than ${maxRawLineBytes} bytes; the rest is left out)`);
-      readLines(pipe, (text) => this.#print(stream, text), onTooLong, maxRawLineBytes);
-    };
-    raw("stdout", stdout);
-    raw("stderr", stderr);
+    readRaw(stdout, (text) => this.#print("stdout", text));
+    readRaw(stderr, (text) => this.#print("stderr", text));
   }
 
   /** Output that passed the worker's own capture by: of child processes, or of the runtime. */
@@ -249,6 +247,7 @@ export class WorkerProcess {
       case "attach":
       case "abortCalls":
         this.#service.receive(message);
+        if (message.type === "call") this.#pauseIfWaiting(attemptId(message.attempt));
         return;
       case "states":
         for (const { attempt, state } of message.attempts) this.#setState(attempt, state);
@@ -286,6 +285,15 @@ export class WorkerProcess {
     }
     held.state = state;
     this.progressAtMs = performance.now();
+    if (state === "waiting") this.#pauseIfWaiting(id);
+    // It was not asked to go on, but stopped or refused: what it takes is noted as soon as it is there.
+    else if (!this.#options.capacity.tryResume(id)) void this.#options.capacity.resume(id);
+  }
+
+  /** R3. What it has been told of does not count: it goes on as soon as it has read that. */
+  #pauseIfWaiting(id: AttemptId): void {
+    if (this.held.get(id)?.state !== "waiting" || !this.#service.isWaiting(id)) return;
+    if (this.#options.capacity.isHeld(id)) this.#options.capacity.pause(id, this.group?.residentBytes());
   }
 
   #end(outcomes: readonly ShortOutcome[]): void {
@@ -327,6 +335,7 @@ export class WorkerProcess {
     this.#stopWatch.close();
     const { stdio, stdout, stderr } = this.#process;
     stdio[fromPoolFd]?.destroy();
+    this.group?.end();
     await closed([stdout, stderr, stdio[toPoolFd]].filter((pipe) => pipe != null));
     this.#service.close();
     const startWords = startError === undefined ? null : { attempt: null, message: textOf(startError) };
@@ -336,6 +345,14 @@ export class WorkerProcess {
       lastWords: this.#lastWords ?? startWords,
       stderr: this.#stderr,
       endedFor: this.#endedFor,
+      oom:
+        this.#endedFor !== null
+          ? this.#oom
+          : memoryLoss(this.group, {
+              isOutOfHeap: isOutOfHeap(this.#stderr),
+              wasKilled: signal === "SIGKILL" || exitCode === 137,
+              systemKillsBefore: this.#systemKills,
+            }),
     };
     this.#options.onGone(loss);
   }
@@ -355,25 +372,3 @@ const outcomeTypes: readonly string[] = ["succeeded", "failed", "interrupted"];
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
 const textOf = (error: unknown): string => (isGodwitError(error) ? error.message : String(error));
-
-/** When all that was written has been read, or `drainMs` later. Pipes to the process are given up. */
-function closed(pipes: readonly (Readable | Writable)[]): Promise<void> {
-  return new Promise((resolve) => {
-    let open = pipes.length;
-    const timer = setTimeout(() => {
-      for (const pipe of pipes) pipe.destroy();
-      resolve();
-    }, drainMs);
-    const onClose = (): void => {
-      open -= 1;
-      if (open > 0) return;
-      clearTimeout(timer);
-      resolve();
-    };
-    for (const pipe of pipes) {
-      if (pipe.closed) onClose();
-      else pipe.once("close", onClose);
-    }
-    if (pipes.length === 0) onClose();
-  });
-}

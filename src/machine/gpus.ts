@@ -81,6 +81,8 @@ function printedBy(path: string, args: readonly string[], env: Variables, signal
     ...(signal === undefined ? {} : { signal }),
   } as const;
   return new Promise((resolve) => {
-    execFile(path, [...args], options, (error, stdout) => resolve(error === null ? stdout : ""));
+    const child = execFile(path, [...args], options, (error, stdout) => resolve(error === null ? stdout : ""));
+    // Whatever it has started may hold its pipe open for longer.
+    signal?.addEventListener("abort", () => child.stdout?.destroy(), { once: true });
   });
 }

@@ -10,6 +10,8 @@ export type Decisions = {
   readonly shares: Shares;
 };
 
+export const noDecisions: Decisions = { machine: {}, limits: {}, shares: {} };
+
 /** As they are written on a command line. */
 export type SettingsFlags = {
   readonly cpu?: string;

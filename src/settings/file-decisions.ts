@@ -5,14 +5,12 @@ import { GodwitError } from "../core/error.ts";
 import { didYouMean } from "../core/names.ts";
 import { byteAmount, cpuMillis } from "../core/quantities.ts";
 import type { ConcurrencyLimits } from "../core/resources.ts";
-import { type Check, type Decisions, gpuList, share, wholeFrom } from "./decisions.ts";
-
-const nothing: Decisions = { machine: {}, limits: {}, shares: {} };
+import { type Check, type Decisions, gpuList, noDecisions, share, wholeFrom } from "./decisions.ts";
 
 /** Nothing if there is no file, unless somebody named it. */
 export function fileDecisions(file: string, isNamed: boolean): Decisions {
   const text = contentOf(file, isNamed);
-  if (text === null) return nothing;
+  if (text === null) return noDecisions;
   const { machine, limits, shares } = object(parsed(text, file), file, ["machine", "limits", "shares"]);
   return {
     machine: machine === undefined ? {} : machineOf(machine, `${file}: machine`),

@@ -18,7 +18,7 @@ import type { Decisions, SettingsFlags, Variables } from "./decisions.ts";
 import { fileDecisions } from "./file-decisions.ts";
 import { flagDecisions, variableDecisions } from "./text-decisions.ts";
 
-export type { Decisions, SettingsFlags } from "./decisions.ts";
+export { type Decisions, noDecisions, type SettingsFlags } from "./decisions.ts";
 
 export type EngineSettings = {
   readonly machine: Machine;

@@ -1,18 +1,15 @@
 // Reads of actions, each through an index (store.ts R5).
-import { type Action, type ActionKey, phases as allPhases } from "../core/action.ts";
+import type { Action, ActionKey } from "../core/action.ts";
 import type { PhaseCounts } from "../core/run.ts";
 import type { Connection } from "./connection.ts";
-import { keysOf, mergeKeys, type OrderKey } from "./merge.ts";
-import { activeCodes, digestColumn, phaseCodes, phaseOf, type SqlValue, typeCodes } from "./sql.ts";
-import type { ActionFilter, ChangesQuery } from "./store.ts";
+import { beforeAll, keysOf, mergeKeys, type OrderKey } from "./merge.ts";
+import { digestColumn, phaseOf, type SqlValue, typeCodes } from "./sql.ts";
+import type { ChangesQuery } from "./store.ts";
 import { actionOf, selectActions, selectActionsFrom } from "./tables.ts";
 
 const actionById = `${selectActions} where a.id = ?`;
 const actionByName = `${selectActions} where a.run = ? and a.name = ?`;
 const idByName = "select id from action where run = ? and name = ?";
-
-// Before the first row of any order.
-const beforeAll: OrderKey = [Number.MIN_SAFE_INTEGER, 0];
 
 export const actionId = (connection: Connection, run: number, name: string): number | null =>
   connection.number(idByName, run, name);
@@ -25,7 +22,7 @@ const found = (connection: Connection, sql: string, ...values: readonly SqlValue
   connection.all(sql, ...values).map(actionOf);
 
 /** Rows by the id that ends each key, in the order of the keys. */
-const byKeys = (connection: Connection, keys: readonly OrderKey[]): readonly Action[] =>
+export const byKeys = (connection: Connection, keys: readonly OrderKey[]): readonly Action[] =>
   keys.flatMap((key) => found(connection, actionById, key[key.length - 1] as number));
 
 export function counts(connection: Connection, run: number, parent: string | undefined): PhaseCounts {
@@ -39,38 +36,6 @@ export function counts(connection: Connection, run: number, parent: string | und
     );
     return Object.fromEntries(rows.map(([phase, n]) => [phaseOf(phase), n as number]));
   });
-}
-
-const listOfRun = `select created_at_ms, id from action where run = ? and type = ? and phase = ?
-  and (created_at_ms, id) > (?, ?) order by created_at_ms, id limit ?`;
-const listOfParent = listOfRun.replace("run = ?", "parent = ?");
-
-/** One ordered list per type and phase, merged: any filter reads only what it returns. */
-export function listActions(connection: Connection, filter: ActionFilter, limit: number): readonly Action[] {
-  return connection.reading(() => {
-    const parentId = filter.parent === undefined ? null : actionId(connection, filter.run, filter.parent);
-    if (filter.parent !== undefined && parentId === null) return [];
-    const sql = parentId === null ? listOfRun : listOfParent;
-    const start = listStart(connection, filter);
-    const types = filter.type === undefined ? Object.values(typeCodes) : [typeCodes[filter.type]];
-    const phases = new Set(filter.phases ?? allPhases);
-    const lists = types.flatMap((type) =>
-      [...phases].map((phase) =>
-        keysOf((after, count) => {
-          const [createdAtMs, id] = (after ?? start) as [number, number];
-          const values = [parentId ?? filter.run, type, phaseCodes[phase], createdAtMs, id, count];
-          return connection.all(sql, ...values) as readonly OrderKey[];
-        }),
-      ),
-    );
-    return byKeys(connection, mergeKeys(lists, limit));
-  });
-}
-
-// A cursor whose action is unknown goes on behind all that were created at its time.
-function listStart(connection: Connection, { run, after }: ActionFilter): OrderKey {
-  if (after === undefined) return beforeAll;
-  return [after.createdAtMs, actionId(connection, run, after.name) ?? Number.MAX_SAFE_INTEGER];
 }
 
 const changesOfRun = `${selectActions} where a.run = ? and a.revision > ? order by a.revision limit ?`;
@@ -110,7 +75,7 @@ export function waiting(connection: Connection, cacheKeys: readonly string[], li
 }
 
 const activeOfParent = `${selectActions} where a.parent = ?
-  and a.type in (${Object.values(typeCodes).join(", ")}) and a.phase in (${activeCodes.join(", ")}) limit ?`;
+  and a.type in (${Object.values(typeCodes).join(", ")}) and a.ended_at_ms is null limit ?`;
 
 export function activeChildren(connection: Connection, parent: ActionKey, limit: number): readonly Action[] {
   const parentId = actionId(connection, parent.run, parent.name);

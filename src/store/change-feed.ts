@@ -40,20 +40,15 @@ export class ChangeFeed {
 
   #start(): void {
     if (this.#timer !== null || this.#connection.path === memoryPath) return;
-    this.#dataVersion = this.#readDataVersion();
+    this.#dataVersion = this.#connection.dataVersion();
     // It keeps the process alive: whoever listens waits for what others commit.
     this.#timer = setInterval(() => this.#look(), pollMs);
   }
 
   #look(): void {
-    const version = this.#readDataVersion();
+    const version = this.#connection.dataVersion();
     if (version === this.#dataVersion) return;
     this.#dataVersion = version;
     this.tell(null);
-  }
-
-  /** Changes when another connection has committed, and not when this one has. */
-  #readDataVersion(): number | null {
-    return this.#connection.number("pragma data_version");
   }
 }

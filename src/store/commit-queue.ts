@@ -1,8 +1,9 @@
 // Group commit: sets of changes that wait at the same time share one transaction and one sync
 // (store.ts R1). A set waits until the events of this turn of the loop have been seen, so that what
-// they commit goes along; while one transaction syncs, the next one gathers.
-import type { Action } from "../core/action.ts";
+// they commit goes along; while one transaction is synced, the next one gathers and is written.
 import { GodwitError } from "../core/error.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import { Transaction } from "./commits.ts";
 import type { Connection } from "./connection.ts";
 import type { Change, CommitResult, Committed, Durability } from "./store.ts";
@@ -13,173 +14,178 @@ export const maxChangesPerTransaction = 4_000;
 /** Changes in one set. */
 export const maxChangesPerCommit = 50_000;
 
-/** Changes that wait. Above it callers are told to slow down. */
+/**
+ * While a sync is under way, so few changes wait for its end: they cannot be durable before the next one
+ * begins. More of them are better written meanwhile.
+ */
+const fewChanges = 64;
+
+/** Changes that wait, to be written or to be durable. Above it callers are told to slow down. */
 export const maxPendingChanges = 200_000;
 
 type PendingSet = {
   readonly changes: readonly Change[];
+  readonly durability: Durability;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 };
 
-/** Tells the caller what became of its set. */
-type Answer = () => void;
+/** What became of one set. */
+type Outcome =
+  | { readonly set: PendingSet; readonly type: "answered"; readonly result: CommitResult }
+  | { readonly set: PendingSet; readonly type: "failed"; readonly error: unknown };
 
 /** What one transaction came to. */
-type Told = { readonly answers: readonly Answer[]; readonly committed: Committed };
+type Told = { readonly outcomes: readonly Outcome[]; readonly committed: Committed };
 
-const nothing: Told = { answers: [], committed: { runs: new Map(), actions: [] } };
+type Parts = {
+  readonly connection: Connection;
+  readonly acknowledgements: Acknowledgements;
+  readonly checkpointer: Checkpointer;
+  readonly onCommitted: (committed: Committed) => void;
+};
 
 export class CommitQueue {
-  readonly #connection: Connection;
-  readonly #onCommitted: (committed: Committed) => void;
-  #pending: PendingSet[] = [];
-  #pendingChanges = 0;
+  readonly #parts: Parts;
+  #waiting: PendingSet[] = [];
+  #waitingChanges = 0;
+  /** Of sets that have not been answered. */
+  #heldChanges = 0;
   #isScheduled = false;
 
-  constructor(connection: Connection, onCommitted: (committed: Committed) => void) {
-    this.#connection = connection;
-    this.#onCommitted = onCommitted;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
-  /** Every set is synced, those too for which it is enough to be written. */
-  commit(changes: readonly Change[], _durability: Durability): Promise<CommitResult> {
+  commit(changes: readonly Change[], durability: Durability): Promise<CommitResult> {
+    const { failure } = this.#parts.acknowledgements;
+    if (failure !== null) return Promise.reject(failure);
     if (changes.length > maxChangesPerCommit) {
       const message = `A commit of ${changes.length} changes is too large: send at most ${maxChangesPerCommit} at a time.`;
       return Promise.reject(new GodwitError("invalid_argument", message));
     }
-    if (this.#pendingChanges + changes.length > maxPendingChanges) {
-      const message = `${this.#pendingChanges} changes wait to be committed, which is all the store holds. Try again when some have been.`;
+    if (this.#heldChanges + changes.length > maxPendingChanges) {
+      const message = `${this.#heldChanges} changes wait to be committed, which is all the store holds. Try again when some have been.`;
       return Promise.reject(new GodwitError("resource_exhausted", message));
     }
     return new Promise((resolve, reject) => {
-      this.#pending.push({ changes, resolve, reject });
-      this.#pendingChanges += changes.length;
-      this.#schedule();
+      this.#waiting.push({ changes, durability, resolve, reject });
+      this.#waitingChanges += changes.length;
+      this.#heldChanges += changes.length;
+      this.wake();
     });
   }
 
-  /** Commits all that waits. */
+  /** Writes all that waits. */
   drain(): void {
-    while (this.#pending.length > 0) this.#commitNext();
+    while (this.#waiting.length > 0) this.#commitNext();
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
+  /** To be called when what was waited for, a sync or a checkpoint, has ended. */
+  wake(): void {
+    if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      if (this.#pending.length === 0) return;
+      if (this.#waiting.length === 0 || this.#isHeldBack()) return;
       try {
         this.#commitNext();
       } finally {
-        if (this.#pending.length > 0) this.#schedule();
+        this.wake();
       }
     });
   }
 
+  #isHeldBack(): boolean {
+    const { acknowledgements, checkpointer } = this.#parts;
+    if (checkpointer.isExclusive) return true;
+    if (!acknowledgements.isSyncing || this.#waitingChanges >= fewChanges) return false;
+    return this.#waiting.every(({ durability }) => durability === "synced");
+  }
+
   #commitNext(): void {
-    const told = this.#tellTogether(this.#take());
-    for (const { answers } of told) for (const answer of answers) answer();
-    // Last: a listener that throws cannot touch what has been committed and answered.
-    for (const { committed } of told) if (committed.runs.size > 0) this.#onCommitted(committed);
+    const sets = this.#take();
+    for (const told of this.#tellTogether(sets)) this.#acknowledge(told);
+    this.#parts.checkpointer.committed();
+  }
+
+  #acknowledge({ outcomes, committed }: Told): void {
+    const later: Outcome[] = [];
+    for (const outcome of outcomes) {
+      if (outcome.type === "failed" || outcome.set.durability === "written") this.#settle(outcome);
+      else later.push(outcome);
+    }
+    if (later.length === 0 && committed.runs.size === 0) return;
+    this.#parts.acknowledgements.add({
+      needsSync: later.some((outcome) => outcome.type === "answered" && outcome.result.type === "committed"),
+      tell: () => {
+        for (const outcome of later) this.#settle(outcome);
+        // Last: a listener that throws cannot touch what has been committed and answered.
+        if (committed.runs.size > 0) this.#parts.onCommitted(committed);
+      },
+      fail: (error) => {
+        for (const { set } of later) this.#settle({ set, type: "failed", error });
+      },
+    });
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#heldChanges -= outcome.set.changes.length;
+    if (outcome.type === "answered") outcome.set.resolve(outcome.result);
+    else outcome.set.reject(outcome.error);
+  }
+
+  #take(): readonly PendingSet[] {
+    let changes = 0;
+    let end = 0;
+    while (end < this.#waiting.length) {
+      const size = (this.#waiting[end] as PendingSet).changes.length;
+      if (end > 0 && changes + size > maxChangesPerTransaction) break;
+      changes += size;
+      end++;
+    }
+    this.#waitingChanges -= changes;
+    return this.#waiting.splice(0, end);
   }
 
   #tellTogether(sets: readonly PendingSet[]): readonly Told[] {
     try {
       return [this.#commitTogether(sets)];
     } catch (error) {
-      if (sets.length === 1 || !isOfOneSet(error)) return [{ ...nothing, answers: sets.map(refusing(error)) }];
+      if (sets.length === 1 || !isOfOneSet(error)) {
+        return [{ ...nothing, outcomes: sets.map((set) => ({ set, type: "failed", error })) }];
+      }
       // One set is to blame: each for itself, so that it alone fails.
       return sets.flatMap((set) => this.#tellTogether([set]));
     }
   }
 
-  #take(): readonly PendingSet[] {
-    let changes = 0;
-    let end = 0;
-    while (end < this.#pending.length) {
-      const size = (this.#pending[end] as PendingSet).changes.length;
-      if (end > 0 && changes + size > maxChangesPerTransaction) break;
-      changes += size;
-      end++;
-    }
-    this.#pendingChanges -= changes;
-    return this.#pending.splice(0, end);
-  }
-
-  /** Gives what is to be told after the sync, and throws if the transaction as a whole failed. */
+  /** Throws if the transaction as a whole failed. */
   #commitTogether(sets: readonly PendingSet[]): Told {
-    const runs = new Set<number>();
-    return this.#connection.writing(() => {
-      const transaction = new Transaction(this.#connection);
-      const applied = sets.map((set) => applySet(transaction, set, runs));
-      return {
-        answers: applied.map(({ answer }) => answer),
-        committed: { runs: transaction.finish(runs), actions: applied.flatMap(({ actions }) => actions) },
-      };
+    const { connection, acknowledgements, checkpointer } = this.#parts;
+    if (acknowledgements.failure !== null) throw acknowledgements.failure;
+    checkpointer.check();
+    return connection.writing(() => {
+      const transaction = new Transaction(connection);
+      const outcomes = sets.map((set) => outcomeOf(transaction, set));
+      return { outcomes, committed: transaction.finish() };
     });
   }
 }
 
-function applySet(
-  transaction: Transaction,
-  set: PendingSet,
-  runs: Set<number>,
-): { readonly answer: Answer; readonly actions: readonly Action[] } {
+const nothing: Told = { outcomes: [], committed: { runs: new Map(), actions: [] } };
+
+function outcomeOf(transaction: Transaction, set: PendingSet): Outcome {
   let checked: ReturnType<Transaction["check"]>;
   try {
     checked = transaction.check(set.changes);
   } catch (error) {
-    return { answer: refusing(error)(set), actions: [] };
+    return { set, type: "failed", error };
   }
-  if (checked.type === "refused") {
-    const { result } = checked;
-    return { answer: () => set.resolve(result), actions: [] };
-  }
-  const actions: Action[] = [];
-  for (const write of checked.writes) {
-    const action = write();
-    if (action !== undefined) actions.push(action);
-  }
-  for (const change of set.changes) {
-    const run = runOfChange(change);
-    if (run !== null) runs.add(run);
-  }
-  return { answer: () => set.resolve({ type: "committed", actions }), actions };
+  const result = checked.type === "refused" ? checked.result : transaction.write(checked);
+  return { set, type: "answered", result };
 }
 
-const refusing =
-  (error: unknown) =>
-  (set: PendingSet): Answer =>
-  () =>
-    set.reject(error);
-
-// A locked database would keep every set waiting for its full time, one after another.
+// A locked database would keep every set waiting for its full time, one after another; a disk that
+// failed would fail them all.
 const isOfOneSet = (error: unknown): boolean => !(error instanceof GodwitError && error.code === "unavailable");
-
-function runOfChange(change: Change): number | null {
-  switch (change.type) {
-    case "insertRun":
-    case "updateRun":
-      return change.run.id;
-    case "insertAction":
-    case "updateAction":
-      return change.action.run;
-    case "insertAttempt":
-      return change.attempt.run;
-    case "putAttachment":
-      return change.attachment.run;
-    case "reserve":
-    case "release":
-      return change.reservation.run;
-    case "insertSweep":
-    case "deleteSweep":
-      return change.sweep.run;
-    case "expectAction":
-    case "putDocument":
-    case "putCacheEntry":
-    case "deleteCacheEntries":
-      return null;
-  }
-}

@@ -24,7 +24,7 @@ type Write = () => Action | undefined;
 /** If any of the writes throws, the transaction has to be rolled back. */
 export type CheckedSet =
   | { readonly type: "refused"; readonly result: CommitResult }
-  | { readonly type: "accepted"; readonly writes: readonly Write[] };
+  | { readonly type: "accepted"; readonly changes: readonly Change[]; readonly writes: readonly Write[] };
 
 /** What a set has changed so far, as its later changes see it (R2). */
 type Overlay = {
@@ -38,6 +38,8 @@ export class Transaction {
   readonly #totals: RunTotals;
   // Bounded by the changes of one transaction.
   readonly #actionIds = new Map<string, number>();
+  readonly #runs = new Set<number>();
+  readonly #actions: Action[] = [];
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -53,13 +55,27 @@ export class Transaction {
       if (typeof checked === "string") return { type: "refused", result: { type: checked, at } };
       writes.push(checked);
     }
-    return { type: "accepted", writes };
+    return { type: "accepted", changes, writes };
   }
 
-  /** R3. Gives the revisions that rows of these runs got. */
-  finish(runs: ReadonlySet<number>): Committed["runs"] {
+  write({ changes, writes }: Extract<CheckedSet, { type: "accepted" }>): CommitResult {
+    const actions: Action[] = [];
+    for (const write of writes) {
+      const action = write();
+      if (action !== undefined) actions.push(action);
+    }
+    for (const change of changes) {
+      const run = runOf(change);
+      if (run !== null) this.#runs.add(run);
+    }
+    for (const action of actions) this.#actions.push(action);
+    return { type: "committed", actions };
+  }
+
+  /** R3. Gives what all sets together have changed. */
+  finish(): Committed {
     this.#totals.write();
-    return this.#totals.ranges(runs);
+    return { runs: this.#totals.ranges(this.#runs), actions: this.#actions };
   }
 
   #check(change: Change, overlay: Overlay): Checked {
@@ -155,7 +171,10 @@ export class Transaction {
     return () => {
       this.#actionIds.set(key, stored.id);
       const revision = this.#totals.nextRevision(action.run);
-      this.#run(tables.actionUpdate, ...tables.changingRow(action, revision), stored.id);
+      const row = tables.changingRow(action, revision);
+      const isSteady = stored.createdAtMs === action.createdAtMs && stored.endedAtMs === action.endedAtMs;
+      if (isSteady) this.#run(tables.steadyUpdate, ...tables.steadyRow(row), stored.id);
+      else this.#run(tables.actionUpdate, ...row, stored.id);
       if (stored.phase !== action.phase) {
         this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
         this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
@@ -226,13 +245,20 @@ export class Transaction {
 
   #stored({ run, name }: ActionKey) {
     const row = this.#connection.first(
-      "select id, revision, phase, attempt, parent from action where run = ? and name = ?",
+      "select id, revision, phase, attempt, parent, created_at_ms, ended_at_ms from action where run = ? and name = ?",
       run,
       name,
     );
     if (row === null) return null;
-    const [id, revision, phase, attempt, parentId] = row as [number, number, number, number, number | null];
-    return { id, revision, phase: phaseOf(phase), attempt, parentId };
+    return {
+      id: row[0] as number,
+      revision: row[1] as number,
+      phase: phaseOf(row[2]),
+      attempt: row[3] as number,
+      parentId: row[4] as number | null,
+      createdAtMs: row[5] as number,
+      endedAtMs: row[6] as number | null,
+    };
   }
 
   #reservation(key: string): Reservation | null {
@@ -264,3 +290,30 @@ export class Transaction {
 const nothing: Write = () => undefined;
 
 const keyText = ({ run, name }: ActionKey): string => `${run}/${name}`;
+
+/** The run that the change belongs to. */
+function runOf(change: Change): number | null {
+  switch (change.type) {
+    case "insertRun":
+    case "updateRun":
+      return change.run.id;
+    case "insertAction":
+    case "updateAction":
+      return change.action.run;
+    case "insertAttempt":
+      return change.attempt.run;
+    case "putAttachment":
+      return change.attachment.run;
+    case "reserve":
+    case "release":
+      return change.reservation.run;
+    case "insertSweep":
+    case "deleteSweep":
+      return change.sweep.run;
+    case "expectAction":
+    case "putDocument":
+    case "putCacheEntry":
+    case "deleteCacheEntries":
+      return null;
+  }
+}

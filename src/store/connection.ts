@@ -10,8 +10,8 @@ export const memoryPath = ":memory:";
 // milliseconds; only a stopped process (a debugger, a suspended machine) gets here.
 const busyTimeoutMs = 10_000;
 
-// Pages of 4 KiB. The default of 1,000 syncs the database file too often under load.
-const checkpointPages = 4_000;
+/** Pages of 4 KiB in the log from which on it is moved into the database file: 16 MiB. SQLite's 1,000 are too few under load. */
+export const checkpointPages = 4_000;
 
 // A log that a long read kept from being reused is cut back to this, in bytes.
 const maxIdleLogBytes = 64 * 1024 * 1024;
@@ -107,6 +107,22 @@ export class Connection {
       plans.set(sql, steps.map((step) => step.detail).join("; "));
     }
     return plans;
+  }
+
+  /** Pages of the log that are not, or were last, moved into the database file. */
+  logPages(): number {
+    return this.first("pragma wal_checkpoint(noop)")?.[1] as number;
+  }
+
+  /** Whether another connection of this process may move pages from the log (checkpointer.ts R3). */
+  canMoveBeside(): boolean {
+    const [major = 0, minor = 0, patch = 0] = (process.versions.sqlite ?? "0").split(".").map(Number);
+    return major * 1_000_000 + minor * 1_000 + patch >= 3_051_003;
+  }
+
+  /** Changes when another connection has committed, and not when this one has. */
+  dataVersion(): number {
+    return this.number("pragma data_version") as number;
   }
 
   get isOpen(): boolean {

@@ -68,9 +68,15 @@ export function listingSuite(database: string, open: OpenStore): void {
         ...(index % 4 === 3 ? { parent: `a${0}-x`, depth: 2 } : {}),
       }),
     );
-    const all = queued.map((action, index) =>
-      index % 5 === 4 ? succeeded(action) : index % 5 === 3 ? running(action) : action,
-    );
+    // Leased by several, or by nobody; ended well or not; and phases that few have.
+    const owners = ["e1", "e2", null];
+    const all = queued.map((action, index): Action => {
+      const turn = Math.floor(index / 5);
+      if (index % 5 === 4) return turn % 2 === 0 ? succeeded(action) : { ...succeeded(action), phase: "recovered" };
+      if (index % 5 === 3) return { ...running(action), owner: owners[turn % 3] ?? null };
+      if (index % 5 === 2) return { ...action, phase: turn % 2 === 0 ? "paused" : "waiting_for_resources" };
+      return action;
+    });
     await startRun(store, sampleRun(), all);
     await startRun(store, sampleRun({ id: 8 }));
     const filters: readonly Omit<ActionFilter, "run">[] = [
@@ -78,6 +84,11 @@ export function listingSuite(database: string, open: OpenStore): void {
       { parent: "a0" },
       { parent: "a0-x", phases: ["running", "queued"] },
       { phases: ["succeeded"] },
+      { phases: ["running"] },
+      { phases: ["initializing"] },
+      { phases: ["paused", "recovered"] },
+      { parent: "a0-x", phases: ["running"] },
+      { parent: "a0", phases: ["waiting_for_resources", "running"], type: "task" },
       { phases: [] },
       { type: "trace" },
       { type: "trace", phases: ["running"], parent: "a0-x" },

@@ -4,6 +4,9 @@
 /** A row's place in an order: numbers compared from the left, its id last. Descending orders negate. */
 export type OrderKey = readonly number[];
 
+/** Before the first row of any order of two numbers. */
+export const beforeAll: OrderKey = [Number.MIN_SAFE_INTEGER, 0];
+
 // Keys of one list read at a time: few at first, as most lists of a merge give one or none.
 const firstPage = 8;
 const maxPage = 512;

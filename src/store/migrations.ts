@@ -160,6 +160,22 @@ const lanes = `
   create index action_claim on action (run, lane, priority desc, depth desc, ready_at_ms) where phase = 0;
   drop index action_child_revision;
 
+  -- Listings: an action enters and leaves one list of the active, enters one of the ended, and is not
+  -- touched while it goes from phase to phase in between. Phases that few have are lists of their own,
+  -- and the leased are found by their lease.
+  drop index action_listing;
+  drop index action_child_listing;
+  drop index action_lease;
+  create index action_lease on action (run, owner, created_at_ms) where owner is not null;
+  create index action_active on action (run, type, created_at_ms) where ended_at_ms is null;
+  create index action_child_active on action (parent, type, created_at_ms) where ended_at_ms is null;
+  create index action_ended on action (run, type, phase, created_at_ms) where ended_at_ms is not null;
+  create index action_child_ended on action (parent, type, phase, created_at_ms) where ended_at_ms is not null;
+  create index action_rare on action (run, type, phase, created_at_ms)
+    where phase = 1 or phase = 2 or phase = 4 or (phase = 3 and owner is null);
+  create index action_child_rare on action (parent, type, phase, created_at_ms)
+    where phase = 1 or phase = 2 or phase = 4 or (phase = 3 and owner is null);
+
   -- JSON: amounts by resource; and what it says of itself.
   alter table engine add column held text not null default '{}';
   alter table engine add column status text;

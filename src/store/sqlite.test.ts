@@ -93,15 +93,6 @@ test("a directory that cannot be written is named, with what to check", async (t
   await assert.rejects(openSqliteStore({ path }), saying("permission_denied", path));
 });
 
-// No test can cut the power; a process that is killed leaves its writes with the system, synced or not.
-test("commits are synced: SQLite is told to wait for the disk at each one", (t) => {
-  const connection = new Connection({ path: databasePath(t) });
-  t.after(() => connection.close());
-  migrate(connection);
-  assert.equal(connection.number("pragma synchronous"), 2);
-  assert.deepEqual(connection.first("pragma journal_mode"), ["wal"]);
-});
-
 test("what is wrong with counts and structures is found", async (t) => {
   const path = databasePath(t);
   const store = await openAt(t, path);
@@ -141,7 +132,7 @@ test("a full disk fails only the commits that do not fit, and those before it st
 test("no operation scans a table or sorts rows", async (t) => {
   const connection = new Connection({ path: ":memory:" });
   migrate(connection);
-  const store = sqliteStore(connection);
+  const store = sqliteStore(connection, null);
   t.after(() => store.close());
   await askEverything(store);
   const plans = connection.plans();

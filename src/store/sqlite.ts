@@ -3,18 +3,19 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { GodwitError } from "../core/error.ts";
-import * as actionReads from "./action-reads.ts";
-import * as cacheReads from "./cache-reads.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import { allReads, waysToRead } from "./all-reads.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import * as claimReads from "./claim-reads.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { Connection, type ConnectionOptions, isBusy, memoryPath } from "./connection.ts";
+import { DurableReads } from "./durable-reads.ts";
 import { EngineLocks, MemoryEngineLocks } from "./engine-locks.ts";
 import { allocate, engines, forget, publish, register } from "./engines.ts";
-import * as runReads from "./run-reads.ts";
+import { type Log, openLog } from "./log-file.ts";
 import { migrate } from "./schema.ts";
 import { findings } from "./soundness.ts";
-import { maxRowsPerRead, type Store } from "./store.ts";
+import type { Committed, Store } from "./store.ts";
 
 export type SqliteOptions = ConnectionOptions;
 
@@ -33,7 +34,19 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
     connection.close();
     throw error;
   }
-  return sqliteStore(connection);
+  return sqliteStore(connection, logOf(connection));
+}
+
+function logOf(connection: Connection): Log | null {
+  if (connection.path === memoryPath) return null;
+  try {
+    return openLog(connection.path);
+  } catch (cause) {
+    connection.close();
+    const found = (cause as Error).message;
+    const message = `The database ${connection.path} cannot be brought safely to the disk (${found}). Check that you may write to its directory and to all files in it that begin with its name.`;
+    throw new GodwitError("permission_denied", message, { cause });
+  }
 }
 
 function makeDirectory(path: string): void {
@@ -73,75 +86,52 @@ async function migrateWhenFree(connection: Connection): Promise<void> {
   }
 }
 
-/** The store over a connection whose file has been migrated. */
-export function sqliteStore(connection: Connection): Store {
+/** The store over a connection whose file has been migrated. `log`: its own, or null in memory. */
+export function sqliteStore(connection: Connection, log: Log | null): Store {
+  // log-file.ts R1.
+  if (log !== null) connection.exec("pragma synchronous = normal");
   const feed = new ChangeFeed(connection);
-  const queue = new CommitQueue(connection, (committed) => feed.tell(committed));
+  const acknowledgements = new Acknowledgements(connection.path, log, () => queue.wake());
+  const checkpointer = new Checkpointer(connection, () => queue.wake());
+  const onCommitted = (committed: Committed): void => feed.tell(committed);
+  const queue = new CommitQueue({ connection, acknowledgements, checkpointer, onCommitted });
   const locks =
     connection.path === memoryPath
       ? new MemoryEngineLocks()
       : new EngineLocks(join(dirname(connection.path), "engines"));
-  const read = async <T>(query: () => T): Promise<T> => {
-    checkOpen(connection);
-    return query();
+  let closing: Promise<void> | null = null;
+  const checkOpen = (): void => {
+    if (closing === null && connection.isOpen) return;
+    throw new GodwitError("failed_precondition", `The store ${connection.path} is closed. Open it again.`);
   };
-  const limited = async <T>(rows: number, query: () => T): Promise<T> => {
-    checkLimit(rows);
-    return read(query);
+  const close = async (): Promise<void> => {
+    queue.drain();
+    // What failed has told those who asked.
+    await acknowledgements.settled()?.catch(() => {});
+    feed.close();
+    await checkpointer.close();
+    locks.releaseAll();
+    connection.close();
+    await log?.close();
   };
+  const ways = waysToRead(new DurableReads(connection, acknowledgements), checkOpen);
+  const { read, told } = ways;
   return {
     commit: async (changes, durability = "synced") => {
-      checkOpen(connection);
+      checkOpen();
       return queue.commit(changes, durability);
     },
-    run: (project, domain, name) => read(() => runReads.run(connection, project, domain, name)),
-    runsById: (ids) => limited(ids.length, () => runReads.runsById(connection, ids)),
-    runs: (filter, limit) => limited(limit, () => runReads.runs(connection, filter, limit)),
-    counts: (run, parent) => read(() => actionReads.counts(connection, run, parent)),
-    actions: (keys) => limited(keys.length, () => actionReads.actions(connection, keys)),
-    listActions: (filter, limit) => limited(limit, () => actionReads.listActions(connection, filter, limit)),
-    changedActions: (query) => limited(query.limit, () => actionReads.changedActions(connection, query)),
-    attempts: (key) => read(() => runReads.attempts(connection, key)),
-    lanes: (run, limit) => limited(limit, () => claimReads.lanes(connection, run, limit)),
-    claimable: (lane, nowMs, limit) => limited(limit, () => claimReads.claimable(connection, lane, nowMs, limit)),
-    due: (runs, nowMs, limit) => limited(limit, () => actionReads.due(connection, runs, nowMs, limit)),
-    nextMomentMs: (runs, nowMs) => read(() => claimReads.nextMomentMs(connection, runs, nowMs)),
-    leased: (runs, owner, limit) => limited(limit, () => actionReads.leased(connection, runs, owner, limit)),
-    waiting: (cacheKeys, limit) => limited(limit, () => actionReads.waiting(connection, cacheKeys, limit)),
-    activeChildren: (parent, limit) => limited(limit, () => actionReads.activeChildren(connection, parent, limit)),
-    sweeps: (runs, limit) => limited(limit, () => runReads.sweeps(connection, runs, limit)),
-    documents: (digests) => limited(digests.length, () => runReads.documents(connection, digests)),
-    attachments: (keys, kind) => limited(keys.length, () => runReads.attachments(connection, keys, kind)),
-    cacheEntries: (keys) => limited(keys.length, () => cacheReads.cacheEntries(connection, keys)),
-    reservations: (keys) => limited(keys.length, () => cacheReads.reservations(connection, keys)),
-    listCacheEntries: (filter, limit) => limited(limit, () => cacheReads.listCacheEntries(connection, filter, limit)),
-    cachedTasks: (filter, limit) => limited(limit, () => cacheReads.cachedTasks(connection, filter, limit)),
+    ...allReads(connection, ways),
     allocate: (engineId, held, totals) => read(() => allocate(connection, locks, engineId, { held, totals })),
     publish: (engineId, status) => read(() => publish(connection, engineId, status)),
     register: (engine) => read(() => register(connection, locks, engine)),
-    engines: () => read(() => engines(connection, locks)),
+    engines: () => told(() => engines(connection, locks)),
     forget: (ids) => read(() => forget(connection, locks, ids)),
     onChange: (listener) => feed.listen(listener),
     verify: () => read(() => findings(connection)),
-    close: async () => {
-      if (!connection.isOpen) return;
-      queue.drain();
-      feed.close();
-      locks.releaseAll();
-      connection.close();
+    close: () => {
+      closing ??= close();
+      return closing;
     },
   };
-}
-
-function checkOpen(connection: Connection): void {
-  if (!connection.isOpen)
-    throw new GodwitError("failed_precondition", `The store ${connection.path} is closed. Open it again.`);
-}
-
-function checkLimit(rows: number): void {
-  if (Number.isInteger(rows) && rows >= 0 && rows <= maxRowsPerRead) return;
-  throw new GodwitError(
-    "invalid_argument",
-    `A read of ${rows} rows is not possible: ask for at most ${maxRowsPerRead} at a time.`,
-  );
 }

@@ -16,8 +16,10 @@
 //     actions does not refuse an update of the run.
 // R4  Counts per run and per parent are kept in the commit that changes them, never counted.
 // R5  Every read has a limit, and an index behind it: no operation scans a run.
-// R6  Reads answer with what is committed, and those that people and tasks are told from (all but
-//     `actions`, `claimable`, `due`, `leased`, `waiting`) only when that is durable.
+// R6  Reads answer with what is committed. Those that people and tasks are told from do so only when all
+//     that was to be synced, and was committed before, is durable: all but those that only a later
+//     commit follows from (`actions`, `lanes`, `claimable`, `due`, `nextMomentMs`, `leased`, `waiting`,
+//     `activeChildren`, `reservations`, `cacheEntries`, `documents`).
 // R7  An engine that is registered is live until it closes or its process ends, however it ends.
 import type { Action, ActionKey, ActionType, Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";

@@ -65,7 +65,18 @@ const changingColumns = [
 ];
 
 export const actionInsert = insertInto("action", [...settledColumns, ...changingColumns]);
-export const actionUpdate = `update action set ${changingColumns.map((column) => `${column} = ?`).join(", ")} where id = ?`;
+// Columns of indexes that an action stays in as long as these do not change: an update that does not name
+// them leaves those indexes alone.
+const steadyColumns = ["created_at_ms", "ended_at_ms"];
+const steadyPlaces = new Set(steadyColumns.map((column) => changingColumns.indexOf(column)));
+
+export const actionUpdate = updateOf(changingColumns);
+export const steadyUpdate = updateOf(changingColumns.filter((_, at) => !steadyPlaces.has(at)));
+export const steadyRow = (row: readonly SqlValue[]): SqlValue[] => row.filter((_, at) => !steadyPlaces.has(at));
+
+function updateOf(columns: readonly string[]): string {
+  return `update action set ${columns.map((column) => `${column} = ?`).join(", ")} where id = ?`;
+}
 
 const actionColumns = [...settledColumns, ...changingColumns]
   .map((column) => (column === "parent" ? "(select p.name from action p where p.id = a.parent)" : `a.${column}`))

@@ -119,8 +119,8 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
   });
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks, stoodIn: mocks });
-  const shell = processExecutor({ blobs, logs, slots: 4, tmpDir, describeTable: describeParquet });
   const capacity = new Capacity({ machine: testMachine, limits: {} });
+  const shell = processExecutor({ blobs, logs, capacity, tmpDir, describeTable: describeParquet });
   const id = `test-${randomBytes(4).toString("hex")}`;
   await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
   engine = new Engine({ id, store, blobs, executors: [local, shell], capacity, clock });

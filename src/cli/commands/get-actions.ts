@@ -2,6 +2,7 @@
 
 import type { ActionView } from "../../control/control.ts";
 import { type Action, type ActionError, isTerminal } from "../../core/action.ts";
+import { effectiveResources } from "../../core/resources.ts";
 import type { Run } from "../../core/run.ts";
 import { type Wait, waitText } from "../../core/wait.ts";
 import { callText, shortAction } from "../call-text.ts";
@@ -9,6 +10,7 @@ import { codeFrame, locationText, userFrames } from "../failure-text.ts";
 import { progressText } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord, actionValues, attemptRecord, waitRecord } from "../records.ts";
+import { resourceWords } from "../resource-words.ts";
 import { type Session, withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, widthOf, write, writeJson, writeLine } from "../terminal.ts";
 import { durationText, fields, firstLine, fit, printable, sizeText, table } from "../text.ts";
@@ -119,6 +121,7 @@ export async function getAction(run: string, wanted: string, options: CommonOpti
         ...actionRecord(view.action, run),
         waitsFor: waitRecord(wait, Date.now()),
         task: view.spec?.name ?? null,
+        resources: view.spec === null ? null : effectiveResources(view.spec, view.action.oomFailures),
         ...values,
         attempts: view.attempts.map(attemptRecord),
         progress: view.progress,
@@ -167,6 +170,7 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
         "took",
         action.startedAtMs === null ? null : durationText((action.endedAtMs ?? Date.now()) - action.startedAtMs),
       ],
+      ["asks for", askedText(view)],
       ["progress", view.progress === null || isTerminal(action.phase) ? null : progressText(view.progress)],
       ["checkpoint", view.checkpointSizeBytes === null ? null : sizeText(view.checkpointSizeBytes)],
       ["report", around.report === null ? null : `godwit get report ${run.name} ${shortAction(action.name)}`],
@@ -181,6 +185,13 @@ function actionLines(view: ActionView, around: Around, paint: Paint): readonly s
         ]),
     ...(action.error === null ? [] : ["", ...errorText(action.error, around, paint)]),
   ];
+}
+
+/** With what it got more after running out of it. */
+function askedText({ spec, action }: ActionView): string | null {
+  if (spec === null) return null;
+  const words = resourceWords(effectiveResources(spec, action.oomFailures));
+  return words.length === 0 ? null : words.join(", ");
 }
 
 function attemptLines({ attempts, action }: ActionView, around: Around, paint: Paint): readonly string[] {

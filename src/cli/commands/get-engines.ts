@@ -52,11 +52,13 @@ function usedText({ status, isLive }: EngineView): string {
   if (status === null) return isLive ? "not said yet" : "";
   const { machine, used } = status;
   const of = (resource: string): number => used[resource] ?? 0;
+  // Told by device, or all together.
+  const gpus = Object.entries(used).reduce((sum, [name, count]) => (/^gpu(:|$)/.test(name) ? sum + count : sum), 0);
   return [
     `${cpuText(of("cpu"))}/${cpuText(machine.cpuMillis)} CPUs`,
     `${byteText(of("memory"))}/${byteText(machine.memoryBytes)} memory`,
     ...(of("disk") === 0 ? [] : [`${byteText(of("disk"))}/${byteText(machine.diskBytes)} disk`]),
-    ...(machine.gpus.length === 0 ? [] : [`${of("gpu")}/${machine.gpus.length} ${gpuWord(machine)}`]),
+    ...(machine.gpus.length === 0 ? [] : [`${gpus}/${machine.gpus.length} ${gpuWord(machine)}`]),
     ...Object.entries(machine.tokens).map(([name, count]) => `${of(`token:${name}`)}/${count} ${printable(name)}`),
   ].join(", ");
 }

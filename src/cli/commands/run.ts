@@ -15,6 +15,7 @@ import { carry, type DisplayOptions, engineOf, type Started, type StartOptions, 
 import { openSession, type Session } from "../session.ts";
 import type { Io } from "../terminal.ts";
 import { write } from "../terminal.ts";
+import { flagName } from "../type-text.ts";
 
 export type RunOptions = DisplayOptions &
   StartOptions & {
@@ -92,11 +93,24 @@ async function checkedInputs(
   const flags = parseInputFlags(tokens, spec.interface.inputs, ownFlags);
   const json = await jsonInputs(options.inputs, io);
   const { literals, problems } = await inputLiterals(spec, flags, json, { blobs: godwit.blobs, cwd: io.cwd });
-  if (problems.length > 0) throw inputsError(spec, problems, command);
+  const mixed = mixedUp(spec, options, new Set([...flags.given.keys(), ...Object.keys(json)]));
+  if (problems.length + mixed.length > 0) throw inputsError(spec, [...mixed, ...problems], command);
   const issues = await godwit.check(manifest.bundle, source.projectDir, spec.name, literals);
   if (issues.length > 0) throw inputsError(spec, issues, command);
   return literals;
 }
+
+const engineFlags = ["cpu", "memory", "disk", "gpus", "token", "priority", "maxConcurrency"] as const;
+
+/** Flags that were taken as the engine's where the task has an input of the name, and did not get it. */
+const mixedUp = (spec: TaskSpec, options: RunOptions, given: ReadonlySet<string>): readonly string[] =>
+  engineFlags
+    .filter((flag) => options[flag] !== undefined)
+    .map(flagName)
+    .filter((flag) => spec.interface.inputs.some(({ name }) => flagName(name) === flag && !given.has(name)))
+    .map(
+      (flag) => `--${flag} is an option of Godwit's: give the input of that name after --, as in -- --${flag} VALUE`,
+    );
 
 const inputsError = (spec: TaskSpec, problems: readonly string[], command: string): Error =>
   usageError(
