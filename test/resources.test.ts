@@ -91,7 +91,10 @@ test("what waits says why, to every process, and goes on when there is room", as
     [engine?.isLive, engine?.runs, engine?.machine.gpus],
     [true, ["held"], [{ index: 0, model: "A100", memoryBytes: null }]],
   );
-  assert.match((await project.run(["get", "engines"])).stdout, /^● .* live .* held .*0\/1 A100 GPUs, 1\/1 licence$/m);
+  assert.match(
+    (await project.run(["get", "engines"])).stdout,
+    /^● .* live .* held .*0\.1\/2 CPUs, .* 0\/1 A100 GPUs, 1\/1 licence$/m,
+  );
 
   writeFileSync(join(project.dir, "gate"), "");
   await project.run(["signal", "held", "approve", "true"]);

@@ -28,7 +28,8 @@ export class Announcements {
     if (atMs < this.#toldAtMs + intervalMs) return this.#toldAtMs + intervalMs;
     this.#told = text;
     this.#toldAtMs = atMs;
-    const status: EngineStatus = { atMs, machine: capacity.machine, used: capacity.held(), waits };
+    const used = Object.fromEntries(Object.entries(capacity.usage()).map(([resource, { used }]) => [resource, used]));
+    const status: EngineStatus = { atMs, machine: capacity.machine, used, waits };
     await store.publish(id, JSON.stringify(status));
     return null;
   }

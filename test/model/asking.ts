@@ -3,8 +3,9 @@
 
 import type { NewRun } from "../../src/control/control.ts";
 import { type Action, systemError } from "../../src/core/action.ts";
-import type { Call, Outcome } from "../../src/core/messages.ts";
+import type { Call, CallAnswer, Outcome } from "../../src/core/messages.ts";
 import { keyOf } from "./ledger.ts";
+import { ends } from "./rules.ts";
 import { textOf } from "./tasks.ts";
 import { type OpenedEngine, scope, type World } from "./world.ts";
 
@@ -38,25 +39,41 @@ export async function called(
     const row = ledger.rows.get(keyOf(caller.run, caller.action));
     return row?.phase === "running" && row.attempt === caller.attempt;
   };
-  const couldCall = isCurrent();
+  const asked = ledger.rows.get(keyOf(caller.run, caller.action));
+  const isOver = asked !== undefined && (asked.attempt > caller.attempt || ends.includes(asked.phase));
   const existed = new Set(calls.map(({ name }) => name).filter((name) => ledger.rows.has(keyOf(caller.run, name))));
   ledger.called(caller, calls);
   try {
     const answers = await world.callsOf(caller.run).call(caller, calls);
-    if (!couldCall) ledger.violations.push(`${caller.action}#${caller.attempt} was answered though it was over`);
-    for (const [index, answer] of answers.entries()) {
-      const call = calls[index] as (typeof calls)[number];
-      const row = ledger.rows.get(keyOf(caller.run, call.name));
-      const hash = call.type === "condition" ? "" : call.inputsHash;
-      const isSame = row?.parent === caller.action && row.identity === call.identity && row.inputsHash === hash;
-      const isKnown =
-        "refused" in answer ? row !== undefined && !isSame : answer.phase === null ? !existed.has(call.name) : isSame;
-      if (!isKnown) ledger.violations.push(`the call ${textOf(call)} is answered ${JSON.stringify(answer)}`);
-    }
+    if (isOver) ledger.violations.push(`${caller.action}#${caller.attempt} was answered though it was over`);
+    ledger.atRest.push(() => {
+      for (const [index, answer] of answers.entries()) {
+        const call = calls[index] as Call;
+        if (!isRight(ledger.rows.get(keyOf(caller.run, call.name)), caller.action, call, answer, existed))
+          ledger.violations.push(`the call ${textOf(call)} is answered ${JSON.stringify(answer)}`);
+      }
+    });
   } catch (error) {
     expected("aborted")(error);
-    if (couldCall && isCurrent()) ledger.violations.push(`${caller.action}#${caller.attempt} runs and may not call`);
+    const isKilled = (error as { readonly code?: unknown }).code === "unavailable";
+    ledger.atRest.push(() => {
+      if (isCurrent() && !isKilled) ledger.violations.push(`${caller.action}#${caller.attempt} runs and may not call`);
+    });
   }
+}
+
+/** `row`: as the call's name stands now that everything was told; `existed`: what had been told of when it was made. */
+function isRight(
+  row: Action | undefined,
+  parent: string,
+  call: Call,
+  answer: CallAnswer,
+  existed: ReadonlySet<string>,
+): boolean {
+  const hash = call.type === "condition" ? "" : call.inputsHash;
+  const isSame = row?.parent === parent && row.identity === call.identity && row.inputsHash === hash;
+  if ("refused" in answer) return row !== undefined && !isSame;
+  return answer.phase === null ? !existed.has(call.name) : isSame;
 }
 
 export async function aborted(world: World, row: Action, abort: () => Promise<unknown>): Promise<void> {

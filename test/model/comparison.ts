@@ -22,7 +22,7 @@ export class Comparison {
   /** What is not as the model has it. */
   async differences(): Promise<readonly string[]> {
     const { ledger, store, openEngines } = this.#world;
-    const found: string[] = [...ledger.gaps];
+    const found: string[] = [...ledger.gaps, ...ledger.uncommittedLaunches];
     for (const run of await store.runsById(ledger.committedRuns.map(({ id }) => id))) {
       found.push(...(await this.#ofRun(run)), ...(await this.#ofWaiting(run.id)));
     }
@@ -174,6 +174,7 @@ const comparisons = new WeakMap<World, Comparison>();
 export async function checked(world: World): Promise<void> {
   await world.rest();
   const { ledger } = world;
+  for (const ask of ledger.atRest.splice(0)) ask();
   const comparison = comparisons.get(world) ?? new Comparison(world);
   comparisons.set(world, comparison);
   const wrong = [...ledger.violations, ...(await comparison.differences())];

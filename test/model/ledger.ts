@@ -44,6 +44,8 @@ export class Ledger {
   readonly unwanted = new Set<string>();
 
   readonly violations: string[] = [];
+  /** To be asked when everything was told: answers may come before what they rest on is heard of. */
+  readonly atRest: (() => void)[] = [];
   readonly story: string[] = [];
 
   readonly #reports = new Map<string, Report[]>();
@@ -104,9 +106,7 @@ export class Ledger {
     const row = this.rows.get(keyOf(launch.run, launch.action));
     const name = `${this.#nameOf(launch.run, launch.action)}#${launch.attempt}`;
     if (this.launches.has(id)) this.violations.push(`${name} was started twice`);
-    if (row === undefined || row.attempt < launch.attempt)
-      this.violations.push(`${name} was started before it was committed`);
-    const checkpoint = row === undefined ? null : this.#checkpointOf(row);
+    const checkpoint = this.#checkpointOf({ run: launch.run, name: launch.action });
     if (JSON.stringify(launch.checkpoint) !== JSON.stringify(checkpoint))
       this.violations.push(`${name} got the checkpoint ${launch.checkpoint?.digest}, not ${checkpoint?.digest}`);
     this.#checkMemory(name, launch, row);
@@ -124,7 +124,7 @@ export class Ledger {
       this.violations.push(`${name} got ${launch.resources.memoryBytes} bytes of memory, not ${wanted}`);
   }
 
-  #checkpointOf({ run, name }: Action): Checkpoint | null {
+  #checkpointOf({ run, name }: Pick<Action, "run" | "name">): Checkpoint | null {
     return this.#inLineage(run, (each) => this.checkpoints.get(keyOf(each, name)) ?? null);
   }
 
@@ -171,6 +171,13 @@ export class Ledger {
         for (const action of push.actions) this.#row(action);
       }
     }
+  }
+
+  /** Attempts that executors have and nobody has committed: to be asked at rest, as one may be started before it is told of. */
+  get uncommittedLaunches(): readonly string[] {
+    return [...this.launches].flatMap(([id, { run, action, attempt }]) =>
+      (this.rows.get(keyOf(run, action))?.attempt ?? 0) < attempt ? [`${id} was started and not committed`] : [],
+    );
   }
 
   /** Revisions that nobody was told of, before others that somebody was. */

@@ -1,6 +1,6 @@
 // The real parts under test: stores, control and engines, with a clock and executors moved by hand.
 // Commits are told to the model (ledger.ts) in their order.
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Control, openControl, type Scope } from "../../src/control/control.ts";
@@ -54,13 +54,15 @@ export class World {
   readonly #dir: string | null;
   #control: Control | null = null;
   #store: Store | null = null;
+  /** Runs that are being taken over, and by whom: what an engine does for that is not part of its loop. */
+  readonly #adopting = new Map<number, string>();
   readonly #killed = new Set<string>();
   #pending = 0;
   #random = 0;
 
   constructor(ground: Ground) {
     this.ground = ground;
-    this.#dir = ground === "file" ? mkdtempSync(join(tmpdir(), "godwit-model-")) : null;
+    this.#dir = ground === "file" ? mkdtempSync(join(quickDir(), "godwit-model-")) : null;
   }
 
   /** Control's. */
@@ -126,6 +128,7 @@ export class World {
     const server = this.ledger.servers.get(run);
     const isTaken = server !== undefined && server !== id && !this.ledger.gone.has(server);
     if (!isTaken) this.ledger.served(run, id);
+    if (!isTaken) this.#adopting.set(run, id);
     const serving = engine.serve(run).then(
       ({ phase }) => {
         if (isTaken) this.ledger.violations.push(`${id} serves run ${run}, which ${server} serves`);
@@ -137,7 +140,7 @@ export class World {
         if (!isExpected) this.ledger.violations.push(`${id} gave up run ${run}: ${error.message}`);
       },
     );
-    void serving;
+    void serving.finally(() => this.#adopting.delete(run));
   }
 
   async closeEngine(opened: OpenedEngine): Promise<void> {
@@ -201,7 +204,19 @@ export class World {
         return;
       }
       await oneTurn();
-      quietFor = this.#pending === 0 && this.openEngines.every(({ engine }) => engine.isIdle) ? quietFor + 1 : 0;
+      await this.#lookAtAdoptions();
+      quietFor =
+        this.#pending === 0 && this.#adopting.size === 0 && this.openEngines.every(({ engine }) => engine.isIdle)
+          ? quietFor + 1
+          : 0;
+    }
+  }
+
+  async #lookAtAdoptions(): Promise<void> {
+    if (this.#adopting.size === 0) return;
+    for (const { id, owner } of await this.store.runsById([...this.#adopting.keys()])) {
+      const adopter = this.#adopting.get(id);
+      if (owner === adopter || this.ledger.gone.has(adopter ?? "")) this.#adopting.delete(id);
     }
   }
 
@@ -251,5 +266,8 @@ function mortal(store: Store, isDead: () => boolean): Store {
     },
   });
 }
+
+/** Where syncing costs nothing, if there is such a place: what is tested here is not the disk. */
+const quickDir = (): string => (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 
 const oneTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
