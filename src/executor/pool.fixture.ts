@@ -76,6 +76,22 @@ const tasks: { readonly [name: string]: Task } = {
     while (!existsSync(join(launch.projectDir, input))) await pause(5);
     return `through in ${process.pid}`;
   },
+  /** Says when it begins and ends, and with what. */
+  works: async (input, { launch }) => {
+    const { action, resources } = launch;
+    const gpus = process.env.CUDA_VISIBLE_DEVICES ?? "none";
+    mark(launch, `begin ${action} ${resources.cpuMillis} ${gpus}`);
+    await pause(Number(input));
+    mark(launch, `end ${action}`);
+    return `${process.pid} ${gpus}`;
+  },
+  /** Input: how many MiB it takes, at once or piece by piece. */
+  "takes at once": async (input) => String(Buffer.alloc(Number(input) * 2 ** 20, 1).length),
+  takes: async (input) => {
+    const kept: Buffer[] = [];
+    for (; kept.length < Number(input) / 10; await pause(10)) kept.push(Buffer.alloc(10 * 2 ** 20, 1));
+    return String(kept.length);
+  },
   /** Quick, unless told otherwise. */
   moody: async (input) => {
     if (input === "slow") await pause(700);

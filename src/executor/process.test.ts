@@ -1,9 +1,10 @@
 // The life of a shell task's attempt: started once, logged, stopped, and cleared away.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Launch } from "../core/messages.ts";
 import { isRunning } from "../testing/processes.ts";
 import { until } from "../testing/until.ts";
 import { dir, fails, free, launchOf, logged, openExecutor, outcomes, succeeds } from "./shell.fixture.ts";
@@ -106,4 +107,38 @@ test("a daemon that holds the output open does not hold up the attempt", async (
   const pid = Number(logged[0]?.text);
   assert.ok(isRunning(pid));
   process.kill(pid, "SIGKILL");
+});
+
+test("a command over its memory, all its processes together, ends as OOMKilled with the most it held", async () => {
+  const child = "const kept = []; setInterval(() => kept.push(Buffer.alloc(10 * 2 ** 20, 1)), 5)";
+  const error = await fails(
+    { command: `node -e "${child}" & node -e "${child}" & wait`, resources: { memoryBytes: 300 * 2 ** 20 } },
+    "OOMKilled",
+    /its memory of 300Mi; at its most it held \d+Mi/,
+  );
+  assert.deepEqual([error.kind, error.recoverable], ["user", true]);
+  await succeeds({ command: `node -e "Buffer.alloc(2 ** 20)"`, resources: { memoryBytes: 300 * 2 ** 20 } });
+});
+
+test("a command sees the GPUs that it was given, and waits until there are so many", async () => {
+  logged.length = 0;
+  const gpus = [4, 7].map((index) => ({ index, model: "NVIDIA L4", memoryBytes: null }));
+  const executor = openExecutor(4, join(dir, "gpus"), { gpus });
+  const say = 'echo "[$CUDA_VISIBLE_DEVICES]"; while [ ! -e "$GODWIT_PROJECT_DIR/go" ]; do sleep 0.02; done';
+  const one = launchOf({ command: say, resources: { gpus: { count: 1, model: "l4" } } });
+  const without = launchOf({ command: say });
+  const both = launchOf({ command: say, resources: { gpus: { count: 2, model: null } } });
+  const reserve = (launch: Launch) => executor.reserve({ ...launch, maxConcurrency: null }, null);
+  assert.deepEqual([reserve(one), reserve(without)], [null, null]);
+  assert.deepEqual(reserve(both), { type: "resource", resource: "gpu", asked: 2, free: 1, total: 2 });
+  executor.ensureLaunched([one, without]);
+  await until("both have started", () => logged.length === 2);
+  writeFileSync(join(dir, "go"), "");
+  assert.equal((await outcomes(executor, 2)).length, 2);
+  assert.equal(reserve(both), null);
+  executor.ensureLaunched([both]);
+  await outcomes(executor, 1);
+  assert.deepEqual(new Set(logged.slice(0, 2).map(({ text }) => text)), new Set(["[4]", "[]"]));
+  assert.equal(logged[2]?.text, "[4,7]");
+  await executor.close();
 });
