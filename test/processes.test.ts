@@ -30,7 +30,7 @@ const isPaused = async (run: string, condition: string): Promise<boolean> =>
 /** A run whose busy loop, command and waiting task are all under way. */
 async function crowd(name: string): Promise<Started> {
   trial.clear();
-  const started = project.start(["run", "waits.ts", "crowd", "--name", name, "--json", "--workers", "4"], trial.env);
+  const started = project.start(["run", "waits.ts", "crowd", "--name", name, "--json", "--cpu", "4"], trial.env);
   for (const body of ["busy", "command", "leaf-never"]) await trial.begun(body);
   return started;
 }
@@ -170,7 +170,7 @@ test("a run is aborted whole also if its process is dead, or dies before it coul
 
 test("when a parent fails, nothing that it called is left running", async () => {
   const { ended } = project.start(
-    ["run", "waits.ts", "abandons", "--name", "abandons", "--json", "--workers", "4"],
+    ["run", "waits.ts", "abandons", "--name", "abandons", "--json", "--cpu", "4"],
     trial.env,
   );
   for (const body of ["busy", "command", "leaf-never"]) await trial.begun(body);
@@ -202,7 +202,7 @@ for (const [signals, exitCode] of [
     }
     await trial.noneLeft();
     for (const attempt of [2, 3]) {
-      const resumed = project.start(["resume", name, "--workers", "4"], trial.env);
+      const resumed = project.start(["resume", name, "--cpu", "4"], trial.env);
       for (const body of ["busy", "command", "leaf-never"]) await trial.begun(`${body} ${attempt}`);
       resumed.process.kill("SIGTERM");
       assert.equal((await resumed.ended).code, 143);

@@ -21,7 +21,7 @@ export const withDisplayOptions = (command: Command): Command =>
   command
     .option("-q, --quiet", "print the result only")
     .addOption(
-      new Option("--workers <count>", "worker processes at most (default: one for each core)").argParser(positive),
+      new Option("--workers <count>", "workers active at once, at most (default: as the CPU goes)").argParser(positive),
     )
     .option("--cpu <cores>", "cores that tasks may use together (default: GODWIT_CPU, else those of the machine)")
     .option("--memory <bytes>", "memory that tasks may ask for together: 24Gi (GODWIT_MEMORY)")
