@@ -38,7 +38,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
 }
 
 function logOf(connection: Connection): Log | null {
-  if (connection.path === memoryPath) return null;
+  if (connection.path === memoryPath || connection.isReadOnly) return null;
   try {
     return openLog(connection.path);
   } catch (cause) {
@@ -86,7 +86,7 @@ async function migrateWhenFree(connection: Connection): Promise<void> {
   }
 }
 
-/** The store over a connection whose file has been migrated. `log`: its own, or null in memory. */
+/** The store over a connection whose file has been migrated. `log`: its own; null if nothing has to be synced. */
 export function sqliteStore(connection: Connection, log: Log | null): Store {
   // log-file.ts R1.
   if (log !== null) connection.exec("pragma synchronous = normal");
