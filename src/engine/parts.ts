@@ -52,7 +52,7 @@ export function changesOf(
   const nowMs = parts.nowMs();
   const next = step(action, policy, event, nowMs);
   if (next === action) return null;
-  const changes: Change[] = [{ type: "updateAction", action: next }];
+  const changes: Change[] = [{ type: "updateAction", action: next, from: action }];
   const record: AttemptRecord | null = attemptRecord(action, next, nowMs);
   if (record !== null) changes.push({ type: "insertAttempt", attempt: record });
   if (isTerminal(next.phase)) changes.push(...endingChanges(next));

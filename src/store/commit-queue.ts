@@ -4,8 +4,9 @@
 import { GodwitError } from "../core/error.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { Transaction } from "./commits.ts";
-import type { Connection } from "./connection.ts";
+import { type Newness, Transaction } from "./commits.ts";
+import { type Connection, isRefused } from "./connection.ts";
+import { KnownActions } from "./known-actions.ts";
 import type { Change, CommitResult, Committed, Durability } from "./store.ts";
 
 /** Changes in one transaction, unless a single set has more. Some 100 ms, in which others wait. */
@@ -47,6 +48,7 @@ type Parts = {
 
 export class CommitQueue {
   readonly #parts: Parts;
+  readonly #known: KnownActions;
   #waiting: PendingSet[] = [];
   #waitingChanges = 0;
   /** Of sets that have not been answered. */
@@ -55,6 +57,7 @@ export class CommitQueue {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#known = new KnownActions(parts.connection);
   }
 
   commit(changes: readonly Change[], durability: Durability): Promise<CommitResult> {
@@ -162,14 +165,29 @@ export class CommitQueue {
 
   /** Throws if the transaction as a whole failed. */
   #commitTogether(sets: readonly PendingSet[]): Told {
-    const { connection, acknowledgements, checkpointer } = this.#parts;
+    const { acknowledgements, checkpointer } = this.#parts;
     if (acknowledgements.failure !== null) throw acknowledgements.failure;
     checkpointer.check();
-    return connection.writing(() => {
-      const transaction = new Transaction(connection);
-      const outcomes = sets.map((set) => outcomeOf(transaction, set));
-      return { outcomes, committed: transaction.finish() };
-    });
+    try {
+      return this.#write(sets, "presumed");
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      return this.#write(sets, "looked up");
+    }
+  }
+
+  #write(sets: readonly PendingSet[], newness: Newness): Told {
+    const { connection } = this.#parts;
+    try {
+      return connection.writing(() => {
+        const transaction = new Transaction(connection, this.#known, newness);
+        const outcomes = sets.map((set) => outcomeOf(transaction, set));
+        return { outcomes, committed: transaction.finish() };
+      });
+    } catch (error) {
+      this.#known.clear();
+      throw error;
+    }
   }
 }
 

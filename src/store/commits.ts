@@ -4,12 +4,15 @@
 //     and the sets before and after it are not disturbed.
 // R2  A set sees what sets before it in the transaction wrote, and its own changes in their order.
 // R3  Revisions and counts are gathered in memory and written once, when all sets have been applied.
+// R4  That an action which is not known is new is presumed at first, and left to the index of names. If that
+//     refuses one, all sets are applied once more, and everything is looked up. So is each set that is refused.
 import type { Action, ActionKey, Phase } from "../core/action.ts";
 import type { Reservation } from "../core/cache.ts";
-import { assert, GodwitError } from "../core/error.ts";
+import { assert, GodwitError, isGodwitError } from "../core/error.ts";
 import type { Run } from "../core/run.ts";
-import { actionId } from "./action-reads.ts";
+import { actionUpdate } from "./action-updates.ts";
 import type { Connection } from "./connection.ts";
+import type { KnownAction, KnownActions } from "./known-actions.ts";
 import { digestColumn, phaseCodes, phaseOf, type SqlValue } from "./sql.ts";
 import type { Change, CommitResult, Committed } from "./store.ts";
 import * as tables from "./tables.ts";
@@ -27,31 +30,55 @@ export type CheckedSet =
   | { readonly type: "accepted"; readonly changes: readonly Change[]; readonly writes: readonly Write[] };
 
 /** What a set has changed so far, as its later changes see it (R2). */
-type Overlay = {
-  readonly runs: Set<string | number>;
-  readonly actions: Map<string, { readonly phase: Phase; readonly attempt: number }>;
-  readonly reservations: Map<string, Reservation | null>;
-};
+class Overlay {
+  readonly newness: Newness;
+  readonly runs = new Set<string | number>();
+  readonly actions = new Map<string, { readonly phase: Phase; readonly attempt: number }>();
+  readonly reservations = new Map<string, Reservation | null>();
+
+  constructor(newness: Newness) {
+    this.newness = newness;
+  }
+}
+
+/** R4. */
+export type Newness = "presumed" | "looked up";
 
 export class Transaction {
   readonly #connection: Connection;
+  readonly #known: KnownActions;
+  readonly #newness: Newness;
   readonly #totals: RunTotals;
   // Bounded by the changes of one transaction.
-  readonly #actionIds = new Map<string, number>();
   readonly #runs = new Set<number>();
   readonly #actions: Action[] = [];
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, known: KnownActions, newness: Newness) {
     this.#connection = connection;
+    this.#known = known;
+    this.#newness = newness;
     this.#totals = new RunTotals(connection);
+    known.begin();
   }
 
   /** R1. Throws a GodwitError for a set that no caller may send. */
   check(changes: readonly Change[]): CheckedSet {
-    const overlay: Overlay = { runs: new Set(), actions: new Map(), reservations: new Map() };
+    if (this.#newness === "looked up") return this.#checkAll(changes, "looked up");
+    try {
+      const checked = this.#checkAll(changes, "presumed");
+      if (checked.type === "accepted") return checked;
+    } catch (error) {
+      if (!isGodwitError(error)) throw error;
+    }
+    // An earlier change may be to blame, of which too much was presumed.
+    return this.#checkAll(changes, "looked up");
+  }
+
+  #checkAll(changes: readonly Change[], newness: Newness): CheckedSet {
+    const overlay = new Overlay(newness);
     const writes: Write[] = [];
-    for (const [at, change] of changes.entries()) {
-      const checked = this.#check(change, overlay);
+    for (let at = 0; at < changes.length; at++) {
+      const checked = this.#check(changes[at] as Change, overlay);
       if (typeof checked === "string") return { type: "refused", result: { type: checked, at } };
       writes.push(checked);
     }
@@ -75,6 +102,7 @@ export class Transaction {
   /** R3. Gives what all sets together have changed. */
   finish(): Committed {
     this.#totals.write();
+    this.#known.trim();
     return { runs: this.#totals.ranges(this.#runs), actions: this.#actions };
   }
 
@@ -87,9 +115,9 @@ export class Transaction {
       case "insertAction":
         return this.#checkInsertAction(change.action, overlay);
       case "updateAction":
-        return this.#checkUpdateAction(change.action, overlay);
+        return this.#checkUpdateAction(change, overlay);
       case "expectAction": {
-        const current = overlay.actions.get(keyText(change.key)) ?? this.#stored(change.key);
+        const current = overlay.actions.get(keyText(change.key)) ?? this.#find(change.key);
         const isExpected = current?.phase === change.phase && current.attempt === change.attempt;
         return isExpected ? nothing : "conflict";
       }
@@ -100,12 +128,15 @@ export class Transaction {
         this.#expectKnown(change.attempt, overlay);
         return this.#writing(() => [
           tables.attemptInsert,
-          ...tables.attemptRow(change.attempt, this.#idOf(change.attempt)),
+          ...tables.attemptRow(change.attempt, this.#get(change.attempt).id),
         ]);
       case "putAttachment": {
         const { attachment } = change;
         this.#expectKnown(attachment, overlay);
-        return this.#writing(() => [tables.attachmentPut, ...tables.attachmentRow(attachment, this.#idOf(attachment))]);
+        return this.#writing(() => [
+          tables.attachmentPut,
+          ...tables.attachmentRow(attachment, this.#get(attachment).id),
+        ]);
       }
       default:
         return () => {
@@ -144,7 +175,9 @@ export class Transaction {
 
   #checkInsertAction(action: Action, overlay: Overlay): Checked {
     const key = keyText(action);
-    if (overlay.actions.has(key) || this.#stored(action) !== null) return "exists";
+    if (overlay.actions.has(key)) return "exists";
+    const known = overlay.newness === "presumed" ? this.#known.get(action) : this.#find(action);
+    if (known !== undefined && known !== null) return "exists";
     if (!overlay.runs.has(action.run) && !this.#totals.isKnown(action.run)) {
       throw new GodwitError(
         "failed_precondition",
@@ -153,34 +186,45 @@ export class Transaction {
     }
     if (action.parent !== null) this.#expectKnown({ run: action.run, name: action.parent }, overlay);
     overlay.actions.set(key, action);
-    return () => {
-      const parentId = action.parent === null ? null : this.#idOf({ run: action.run, name: action.parent });
-      const revision = this.#totals.nextRevision(action.run);
-      const values = [...tables.settledRow(action, parentId), ...tables.changingRow(action, revision)];
-      this.#actionIds.set(key, this.#run(tables.actionInsert, ...values));
-      this.#totals.count(action.run, parentId, phaseCodes[action.phase], 1);
-      return { ...action, revision };
-    };
+    return () => this.#insert(action);
   }
 
-  #checkUpdateAction(action: Action, overlay: Overlay): Checked {
+  #insert(action: Action): Action {
+    const { run, name, phase, attempt, createdAtMs, endedAtMs } = action;
+    const parent = action.parent === null ? null : this.#get({ run, name: action.parent });
+    if (parent !== null) parent.mayHaveChildren = true;
+    const parentId = parent === null ? null : parent.id;
+    const revision = this.#totals.nextRevision(run);
+    const id = this.#connection.put(tables.actionInsert, tables.actionRow(action, parentId, revision));
+    const key = { run, name };
+    this.#known.add({ key, id, parentId, phase, attempt, createdAtMs, endedAtMs, revision, mayHaveChildren: false });
+    this.#totals.count(run, parentId, phaseCodes[phase], 1);
+    return { ...action, revision };
+  }
+
+  #checkUpdateAction({ action, from }: Change & { type: "updateAction" }, overlay: Overlay): Checked {
     const key = keyText(action);
-    const stored = overlay.actions.has(key) ? null : this.#stored(action);
-    if (stored === null || stored.revision !== action.revision) return "conflict";
+    const known = overlay.actions.has(key) ? null : this.#find(action);
+    if (known === null || known.revision !== action.revision) return "conflict";
     overlay.actions.set(key, action);
-    return () => {
-      this.#actionIds.set(key, stored.id);
-      const revision = this.#totals.nextRevision(action.run);
-      const row = tables.changingRow(action, revision);
-      const isSteady = stored.createdAtMs === action.createdAtMs && stored.endedAtMs === action.endedAtMs;
-      if (isSteady) this.#run(tables.steadyUpdate, ...tables.steadyRow(row), stored.id);
-      else this.#run(tables.actionUpdate, ...row, stored.id);
-      if (stored.phase !== action.phase) {
-        this.#totals.count(action.run, stored.parentId, phaseCodes[stored.phase], -1);
-        this.#totals.count(action.run, stored.parentId, phaseCodes[action.phase], 1);
-      }
-      return { ...action, revision };
-    };
+    return () => this.#update(known, action, from?.revision === action.revision ? from : known);
+  }
+
+  #update(known: KnownAction, action: Action, before: Action | KnownAction): Action {
+    const revision = this.#totals.nextRevision(action.run);
+    const { sql, values } = actionUpdate(before, action, known.id, revision);
+    this.#connection.put(sql, values);
+    if (known.phase !== action.phase) {
+      this.#totals.count(action.run, known.parentId, phaseCodes[known.phase], -1);
+      this.#totals.count(action.run, known.parentId, phaseCodes[action.phase], 1);
+    }
+    known.phase = action.phase;
+    known.attempt = action.attempt;
+    known.createdAtMs = action.createdAtMs;
+    known.endedAtMs = action.endedAtMs;
+    known.revision = revision;
+    if (action.endedAtMs !== null) this.#known.ended(known);
+    return { ...action, revision };
   }
 
   #checkReservation({ type, reservation }: Change & { type: "reserve" | "release" }, overlay: Overlay): Checked {
@@ -227,8 +271,8 @@ export class Transaction {
 
   /** Decided here, where it is known of all calls that were committed before whether they had ended. */
   #putSweep(sweep: ActionKey): void {
-    const id = this.#findId(sweep);
-    if (id === null || !this.#totals.hasActive(sweep.run, id)) return;
+    const known = this.#find(sweep);
+    if (known === null || !known.mayHaveChildren || !this.#totals.hasActive(sweep.run, known.id)) return;
     this.#run("insert into sweep (run, name) values (?, ?) on conflict do nothing", sweep.run, sweep.name);
   }
 
@@ -243,14 +287,19 @@ export class Transaction {
     return this.#connection.run(sql, ...values);
   }
 
-  #stored({ run, name }: ActionKey) {
+  #find(key: ActionKey): KnownAction | null {
+    return this.#known.get(key) ?? this.#read(key);
+  }
+
+  #read({ run, name }: ActionKey): KnownAction | null {
     const row = this.#connection.first(
       "select id, revision, phase, attempt, parent, created_at_ms, ended_at_ms from action where run = ? and name = ?",
       run,
       name,
     );
     if (row === null) return null;
-    return {
+    const known: KnownAction = {
+      key: { run, name },
       id: row[0] as number,
       revision: row[1] as number,
       phase: phaseOf(row[2]),
@@ -258,7 +307,10 @@ export class Transaction {
       parentId: row[4] as number | null,
       createdAtMs: row[5] as number,
       endedAtMs: row[6] as number | null,
+      mayHaveChildren: true,
     };
+    this.#known.add(known);
+    return known;
   }
 
   #reservation(key: string): Reservation | null {
@@ -267,23 +319,15 @@ export class Transaction {
   }
 
   #expectKnown({ run, name }: ActionKey, overlay: Overlay): void {
-    if (overlay.actions.has(keyText({ run, name })) || this.#findId({ run, name }) !== null) return;
+    if (overlay.actions.has(keyText({ run, name })) || this.#find({ run, name }) !== null) return;
     throw new GodwitError("failed_precondition", `The run with id ${run} has no action ${name} to add anything to.`);
   }
 
-  #idOf(key: ActionKey): number {
-    const id = this.#findId(key);
-    assert(id !== null, `action ${key.name} was found when the set was checked`);
-    return id;
-  }
-
-  #findId(key: ActionKey): number | null {
-    const text = keyText(key);
-    const known = this.#actionIds.get(text);
-    if (known !== undefined) return known;
-    const id = actionId(this.#connection, key.run, key.name);
-    if (id !== null) this.#actionIds.set(text, id);
-    return id;
+  /** Of an action that was found when the set was checked, or inserted by it. */
+  #get(key: ActionKey): KnownAction {
+    const known = this.#find(key);
+    assert(known !== null, `action ${key.name} was found when the set was checked`);
+    return known;
   }
 }
 

@@ -67,6 +67,11 @@ export class Connection {
     return this.translated(() => this.#statement(sql).run(...values).lastInsertRowid as number);
   }
 
+  /** `run`, with its values in an array: for rows of many columns. */
+  put(sql: string, row: readonly SqlValue[]): number {
+    return this.translated(() => this.#statement(sql).run(...row).lastInsertRowid as number);
+  }
+
   /** Statements without values, not kept prepared. */
   exec(sql: string): void {
     this.translated(() => this.#database.exec(sql));
@@ -179,10 +184,14 @@ const ioErrorCode = 10;
 const corruptCode = 11;
 const fullCode = 13;
 const cannotOpenCode = 14;
+const constraintCode = 19;
 const notADatabaseCode = 26;
 
 /** Whether the error, in SQLite's words or ours, means that others hold the file. */
 export const isBusy = (error: unknown): boolean => hasCode(error, busyCode) || hasCode(error, lockedCode);
+
+/** Whether the error means that a constraint refused a row. */
+export const isRefused = (error: unknown): boolean => hasCode(error, constraintCode);
 
 /** Whether the error means that there is no such file. */
 export const cannotOpen = (error: unknown): boolean => hasCode(error, cannotOpenCode);

@@ -35,8 +35,11 @@ export type Change =
   | { readonly type: "updateRun"; readonly run: Run }
   /** Refused with "exists". The run and the parent must be there or come earlier; else the commit rejects. */
   | { readonly type: "insertAction"; readonly action: Action }
-  /** Compares `action.revision` (R2). */
-  | { readonly type: "updateAction"; readonly action: Action }
+  /**
+   * Compares `action.revision` (R2). `from`: the row that it was decided on, as it was read under that
+   * revision; only what differs is written then.
+   */
+  | { readonly type: "updateAction"; readonly action: Action; readonly from?: Action }
   /** Refused with "conflict" unless the action is in that phase and attempt: guards what a parent may add. */
   | { readonly type: "expectAction"; readonly key: ActionKey; readonly phase: Phase; readonly attempt: number }
   | { readonly type: "insertAttempt"; readonly attempt: AttemptRecord }

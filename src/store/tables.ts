@@ -39,7 +39,7 @@ const settledColumns = [
   "inputs_hash",
 ];
 
-const changingColumns = [
+export const changingColumns: readonly string[] = [
   "phase",
   "attempt",
   "user_failures",
@@ -65,18 +65,6 @@ const changingColumns = [
 ];
 
 export const actionInsert = insertInto("action", [...settledColumns, ...changingColumns]);
-// Columns of indexes that an action stays in as long as these do not change: an update that does not name
-// them leaves those indexes alone.
-const steadyColumns = ["created_at_ms", "ended_at_ms"];
-const steadyPlaces = new Set(steadyColumns.map((column) => changingColumns.indexOf(column)));
-
-export const actionUpdate = updateOf(changingColumns);
-export const steadyUpdate = updateOf(changingColumns.filter((_, at) => !steadyPlaces.has(at)));
-export const steadyRow = (row: readonly SqlValue[]): SqlValue[] => row.filter((_, at) => !steadyPlaces.has(at));
-
-function updateOf(columns: readonly string[]): string {
-  return `update action set ${columns.map((column) => `${column} = ?`).join(", ")} where id = ?`;
-}
 
 const actionColumns = [...settledColumns, ...changingColumns]
   .map((column) => (column === "parent" ? "(select p.name from action p where p.id = a.parent)" : `a.${column}`))
@@ -85,6 +73,12 @@ const actionColumns = [...settledColumns, ...changingColumns]
 /** Whole actions; the statement goes on with what else it reads from and which it wants. */
 export const selectActions = `select ${actionColumns} from action a`;
 export const selectActionsFrom = (source: string): string => `select ${actionColumns} from ${source}`;
+
+export const actionRow = (action: Action, parentId: number | null, revision: number): SqlValue[] => {
+  const row = settledRow(action, parentId);
+  row.push(...changingRow(action, revision));
+  return row;
+};
 
 export const settledRow = (action: Action, parentId: number | null): SqlValue[] => [
   action.run,
