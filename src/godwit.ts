@@ -82,6 +82,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
   let engine: Promise<Engine> | null = null;
+  let started: Engine | null = null;
   const { machine, limits, shares } = settingsWithoutGpus(settings, dataDir);
   const closing = new AbortController();
   const capacity = new Capacity({ machine, limits });
@@ -91,7 +92,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     logs,
     nowMs: Date.now,
     randomBytes,
-    onAbort: () => void engine?.then((started) => started.reconcile()),
+    onAbort: () => started?.reconcile(),
+    starter: () => started?.starter ?? null,
   });
   const pool = workerPool({
     dataDir,
@@ -117,7 +119,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     serve: async (run) => {
       if (engine === null) capacity.expectGpus(findGpus(settings, process.env, closing.signal));
       engine ??= startEngine({ store, blobs, executors, capacity, shares });
-      return (await engine).serve(run);
+      started = await engine;
+      return started.serve(run);
     },
     isServed: async (run) => (await servedBy(store, run)) !== null,
     servedBy: (run) => servedBy(store, run),

@@ -36,7 +36,7 @@ import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
 import { emptyPayload, type Payload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
 import { ancestors } from "../store/lineage.ts";
-import type { Attachment, Change } from "../store/store.ts";
+import type { Attachment, Change, CommitResult } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
 import type { Parts } from "./parts.ts";
 
@@ -47,7 +47,7 @@ const maxTries = 100;
 
 export async function call(parts: Parts, caller: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
   checkSize(calls.length);
-  const run = await parts.runById(caller.run);
+  const run = await parts.knownRun(caller.run);
   const { tasks } = await parts.documents.manifest(run.bundle);
   for (let tries = 0; tries < maxTries; tries++) {
     // What a first attempt calls has as a rule not been called before; if it has, the commit says so.
@@ -101,18 +101,43 @@ async function tryCall(
     return stateOf(decided.action);
   });
   if (changes.length === 0) return answers;
+  const texts = [...documents].map(([digest, text]): Change => ({ type: "putDocument", digest, text }));
   // What a trace has done counts from now on. A call is the beginning of something: its result, which
   // is what the task sees of it, is committed later and synced (store.ts R1).
   const isResult = calls.some((request) => request.type === "trace" && request.result !== null);
-  const result = await parts.store.commit(
-    [
-      { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt },
-      ...[...documents].map(([digest, text]): Change => ({ type: "putDocument", digest, text })),
-      ...changes,
-    ],
-    isResult ? "synced" : "written",
-  );
-  return result.type === "committed" ? answers : null;
+  const expected: Change = { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt };
+  const isMade = await make(parts, run, [expected, ...texts, ...changes], isResult ? "synced" : "written");
+  return isMade ? answers : null;
+}
+
+/** Commits new actions, those of them as running that somebody has room for. */
+async function make(
+  parts: Parts,
+  run: Run,
+  changes: readonly Change[],
+  durability: "synced" | "written",
+): Promise<boolean> {
+  const { documents, store } = parts;
+  const starter = parts.starter();
+  if (starter === null) return (await store.commit(changes, durability)).type === "committed";
+  const starting: Action[] = [];
+  const decided = changes.map((change): Change => {
+    if (change.type !== "insertAction" || change.action.spec === null) return change;
+    const spec = documents.known(change.action.spec);
+    const running = spec === undefined || !("target" in spec) ? null : starter.admit(run, change.action, spec);
+    if (running === null) return change;
+    starting.push(running);
+    return { type: "insertAction", action: running };
+  });
+  let result: CommitResult | null = null;
+  try {
+    result = await store.commit(decided, durability);
+  } finally {
+    if (result?.type !== "committed" && starting.length > 0) starter.refused(starting);
+  }
+  if (result.type !== "committed") return false;
+  if (starting.length > 0) starter.started(result.actions.filter(({ phase }) => phase === "running"));
+  return true;
 }
 
 /** The calling action, in the attempt that calls (R1), and those of the named actions that exist. */

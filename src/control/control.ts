@@ -46,6 +46,8 @@ export type {
   Scope,
 } from "./answers.ts";
 
+export type { Starter } from "./parts.ts";
+
 export interface Control extends TaskCalls {
   /** With a name that exists: the run that has it, if task and inputs are the same; else `already_exists`. */
   createRun(scope: Scope, run: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;

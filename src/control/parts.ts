@@ -2,7 +2,9 @@
 import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import { GodwitError } from "../core/error.ts";
+import type { Action } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
+import type { TaskSpec } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
 import type { Logs } from "../logs/logs.ts";
 import { Documents } from "../store/documents.ts";
@@ -17,23 +19,51 @@ export type ControlOptions = {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Told of actions that were ended from outside, so that what runs can be stopped soon. A hint. */
   readonly onAbort: () => void;
+  /** What starts actions in the very commit that makes them; null while there is none: they are queued first. */
+  readonly starter: () => Starter | null;
 };
+
+/** Somebody with room to spare: actions that need not wait are made and started in one commit. */
+export type Starter = {
+  /** The same action as running, with room set aside for it; or null: it has to wait its turn. */
+  readonly admit: (run: Run, action: Action, spec: TaskSpec) => Action | null;
+  /** They are committed as running. */
+  readonly started: (actions: readonly Action[]) => void;
+  /** They are not made after all. */
+  readonly refused: (actions: readonly Action[]) => void;
+};
+
+/** Runs of which is kept what never changes: of those whose tasks make calls. */
+const maxKnownRuns = 1_000;
 
 export type Parts = ControlOptions & {
   readonly documents: Documents;
   readonly changes: ChangeHub;
   literals(payload: Payload): Promise<Literals>;
   runById(id: number): Promise<Run>;
+  /** As `runById`, but perhaps as it was some time ago: for its names, its bundle and what it recovers. */
+  knownRun(id: number): Run | Promise<Run>;
 };
 
-export const partsOf = (options: ControlOptions): Parts => ({
-  ...options,
-  documents: new Documents(options.store),
-  changes: new ChangeHub(options.store),
-  literals: async (payload) => fromPayload(payload, options.blobs),
-  runById: async (id) => {
+export function partsOf(options: ControlOptions): Parts {
+  const known = new Map<number, Run>();
+  const runById = async (id: number): Promise<Run> => {
     const [run] = await options.store.runsById([id]);
     if (run === undefined) throw new GodwitError("not_found", `There is no run with the id ${id}.`);
     return run;
-  },
-});
+  };
+  const remember = async (id: number): Promise<Run> => {
+    const run = await runById(id);
+    if (known.size >= maxKnownRuns) known.delete(known.keys().next().value as number);
+    known.set(id, run);
+    return run;
+  };
+  return {
+    ...options,
+    documents: new Documents(options.store),
+    changes: new ChangeHub(options.store),
+    literals: async (payload) => fromPayload(payload, options.blobs),
+    runById,
+    knownRun: (id) => known.get(id) ?? remember(id),
+  };
+}

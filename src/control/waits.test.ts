@@ -36,6 +36,7 @@ async function opened(t: TestContext) {
     nowMs: () => nowMs,
     randomBytes: (count) => new Uint8Array(count),
     onAbort: () => {},
+    starter: () => null,
   });
 }
 

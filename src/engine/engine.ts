@@ -24,6 +24,7 @@ import { claim } from "./claims.ts";
 import { LiveRows } from "./live-rows.ts";
 import { Moments } from "./moments.ts";
 import { takeOutcomes } from "./outcomes.ts";
+import { Newcomers } from "./newcomers.ts";
 import { attemptOf, type EngineParts, runOf, stopAttempts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import { ReadyQueue } from "./ready-queue.ts";
@@ -64,6 +65,7 @@ export class Engine {
   readonly #moments = new Moments();
   readonly #usage = new Usage();
   readonly #patience = new Patience();
+  readonly #newcomers: Newcomers;
   readonly #sharing: Sharing;
   readonly #settling: Settling;
   readonly #announcements: Announcements;
@@ -98,6 +100,11 @@ export class Engine {
       live: new LiveRows(id),
     };
     this.#sharing = new Sharing(this.#parts);
+    this.#newcomers = new Newcomers(this.#parts, {
+      usage: this.#usage,
+      isStartable: (run) => !this.#isClosed && this.#runs.has(run) && !this.#ended.has(run),
+      onError: (error) => this.#fail(error),
+    });
     this.#announcements = new Announcements(this.#parts);
     this.#settling = new Settling(this.#parts, { onSettled: () => this.wake(), onError: (error) => this.#fail(error) });
     for (const executor of executors) executor.start(() => this.wake());
@@ -129,9 +136,14 @@ export class Engine {
     return serving.promise;
   }
 
+  /** Makes new actions start in the commit that makes them, where nobody waits for the room (newcomers.ts). */
+  get starter(): Newcomers {
+    return this.#newcomers;
+  }
+
   /** Whether it sleeps: nothing will happen until something from outside does. */
   get isIdle(): boolean {
-    return !this.#isLooping && !this.#isStale && this.#settling.isEmpty;
+    return !this.#isLooping && !this.#isStale && this.#settling.isEmpty && this.#newcomers.isEmpty;
   }
 
   /** Look again, soon. */

@@ -62,6 +62,15 @@ export class ReadyQueue {
     return this.#runs.values();
   }
 
+  /** Whether nothing that is known, or has to be looked for, waits to be started. */
+  get isEmpty(): boolean {
+    for (const { isStale, hasMoreLanes, lanes } of this.#runs.values()) {
+      if (isStale || hasMoreLanes) return false;
+      for (const lane of lanes.values()) if (!lane.isWhole || lane.peek() !== null) return false;
+    }
+    return true;
+  }
+
   open(run: Run): void {
     this.#runs.set(run.id, new RunQueue(run));
   }

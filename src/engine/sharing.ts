@@ -51,7 +51,7 @@ export class Sharing {
   }
 }
 
-const isShared = ({ memoryBytes, diskBytes, gpus, tokens }: Resources): boolean =>
+export const isShared = ({ memoryBytes, diskBytes, gpus, tokens }: Resources): boolean =>
   memoryBytes !== null || (diskBytes ?? 0) > 0 || (gpus?.count ?? 0) > 0 || Object.keys(tokens ?? {}).length > 0;
 
 const textOf = (amounts: Amounts): string =>

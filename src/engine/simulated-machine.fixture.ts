@@ -74,6 +74,7 @@ export async function simulate(
   const clock = new FakeClock(startMs);
   const store = await openSqliteStore({ path: ":memory:" });
   const blobs = memoryBlobs();
+  let engine: Engine | null = null;
   const control = openControl({
     store,
     blobs,
@@ -81,12 +82,13 @@ export async function simulate(
     nowMs: () => clock.nowMs(),
     randomBytes,
     onAbort: () => undefined,
+    starter: () => engine?.starter ?? null,
   });
   const capacity = new Capacity({ machine: options.machine, limits: options.limits ?? {} });
   const executor = new SimulatedExecutor(clock, control, capacity);
   await store.register({ id: "sim", pid: process.pid, host: "test", startedAtMs: startMs });
   const shares = options.shares ?? {};
-  const engine = new Engine({ id: "sim", store, blobs, executors: [executor], capacity, shares, clock });
+  engine = new Engine({ id: "sim", store, blobs, executors: [executor], capacity, shares, clock });
   t.after(async () => {
     await engine.close();
     await store.close();

@@ -103,10 +103,13 @@ export class Documents {
     if (text === undefined)
       throw new GodwitError("not_found", `The code bundle ${bundle.slice(0, 8)} is not known here.`);
     const manifest = JSON.parse(text) as Manifest;
-    return {
-      manifest,
-      tasks: new Map(manifest.tasks.map((spec) => [spec.name, { spec, digest: specDigest(spec), lane: laneOf(spec) }])),
-    };
+    const tasks = new Map<string, KnownTask>();
+    for (const spec of manifest.tasks) {
+      const digest = specDigest(spec);
+      tasks.set(spec.name, { spec, digest, lane: laneOf(spec) });
+      keep(this.#specs, digest, spec, maxSpecs);
+    }
+    return { manifest, tasks };
   }
 }
 

@@ -116,6 +116,7 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
     nowMs: () => clock.nowMs(),
     randomBytes,
     onAbort: () => engine?.reconcile(),
+    starter: () => engine?.starter ?? null,
   });
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks, stoodIn: mocks });
