@@ -35,9 +35,10 @@ export async function lookUp(parts: EngineParts, queues: readonly RunQueue[]): P
   const seen = new Set(keyed.map(({ cacheKey }) => cacheKey));
   if (keyed.length === 0) return { entries: new Map(), reservations: new Map(), seen, depth };
   const wanted = keyed.filter(({ run }) => parts.served.get(run)?.overwriteCache !== true);
+  // First: who holds no key any more by then has left its result there.
+  const held = await parts.store.reservations([...seen]);
   const found = await parts.store.cacheEntries([...new Set(wanted.map(({ cacheKey }) => cacheKey))]);
   const whole = await Promise.all(found.map((entry) => hasBytes(entry.outputs, parts.blobs)));
-  const held = await parts.store.reservations([...seen]);
   return {
     entries: new Map(found.filter((_, index) => whole[index]).map((entry) => [entry.key, entry])),
     reservations: new Map(held.map((reservation) => [reservation.key, reservation])),

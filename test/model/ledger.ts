@@ -58,6 +58,7 @@ export class Ledger {
   readonly #nowMs: () => number;
   #clock: Window;
   #goneAtRest: ReadonlySet<string> = new Set();
+  #servedAtRest: ReadonlySet<number> = new Set();
   /** Since the last rest. */
   #entriesLately = new Map<string, Entry[]>();
 
@@ -70,6 +71,7 @@ export class Ledger {
   rest(): void {
     this.#clock = { fromMs: this.#nowMs(), toMs: this.#nowMs() };
     this.#goneAtRest = new Set(this.gone);
+    this.#servedAtRest = new Set(this.committedRuns.map(({ id }) => id).filter((id) => this.isServed(id)));
     this.#entriesLately = new Map([...this.entries].map(([key, entry]) => [key, [entry]]));
   }
 
@@ -261,7 +263,7 @@ export class Ledger {
     const overwrites = this.runs.get(action.run)?.overwriteCache === true;
     const entries = cacheKey === null || overwrites ? [] : (this.#entriesLately.get(cacheKey) ?? []);
     const holder = cacheKey === null ? undefined : this.holders.get(cacheKey);
-    const isFree = holder === undefined || holder === key || !this.isServed(Number(holder.split("/")[0]));
+    const isFree = holder === undefined || holder === key || !this.#servedAtRest.has(Number(holder.split("/")[0]));
     const isCached = cacheKey !== null && !overwrites && this.entries.has(cacheKey);
     const isServed = this.#served.has(`${action.run} ${after.owner}`) && !this.#goneAtRest.has(after.owner ?? "");
     return {

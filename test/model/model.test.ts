@@ -1,7 +1,7 @@
 // Whatever is asked, reported, and done to clocks and engines, in any order: every step of every action
 // has a reason, nothing is left waiting without one, and it all comes to an end.
 //
-// GODWIT_MODEL_RUNS=n tries n histories, of each kind, instead of the hundred that fit into `npm test`. When one fails, fast-check prints the
+// GODWIT_MODEL_RUNS=n tries n histories, of each kind, instead of those that fit into `npm test`. When one fails, fast-check prints the
 // seed and the path that try it again, and the shortest history it could find.
 import { test } from "node:test";
 import fc from "fast-check";
@@ -33,6 +33,6 @@ async function holds(ground: Ground, numRuns: number, maxCommands: number): Prom
 }
 
 test("any history of calls, reports, ends and jumps of the clock is what the rules make of it", () =>
-  holds("memory", 100, 40));
+  holds("memory", 200, 40));
 
-test("the same when each engine has a connection of its own to one database file", () => holds("file", 12, 30));
+test("the same when each engine has a connection of its own to one database file", () => holds("file", 40, 30));

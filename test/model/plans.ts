@@ -1,5 +1,6 @@
 // What may happen in a history of the model: whom each command finds to be about, and what it then does.
 import type { Action } from "../../src/core/action.ts";
+import type { Call } from "../../src/core/messages.ts";
 import { aborted, called, created, expected, nameOf, output, report, resultOf, runName, signal } from "./asking.ts";
 import { checked } from "./comparison.ts";
 import { callKinds, callOf, inputsOf, manifest, taskSpecs, textOf } from "./tasks.ts";
@@ -11,6 +12,14 @@ export type Plan = { readonly text: string; readonly act: (world: World) => void
 /** Null: there is nobody to do that to. */
 type Planner = (world: World, choice: Choice) => Plan | null;
 
+/** A name stands for one of two calls, so that attempts and runs often make again what others made. */
+const callNumber = (number: number, choice: number): Call =>
+  callOf(
+    pick([..."bcdef"], number) as string,
+    ((number % 5) * 2 + (choice > 4 ? 1 : 0)) % callKinds,
+    choice === 9 ? 1 : 0,
+  );
+
 /** With nobody to do that to, there should be somebody. */
 export const planOf = (name: string, world: World, choice: Choice): Plan | null =>
   planners[name]?.(world, choice) ?? (running(world).length === 0 ? (planners.create?.(world, choice) ?? null) : null);
@@ -21,8 +30,8 @@ export const planners: { readonly [name: string]: Planner } = {
     // Mostly the same, so that keys meet.
     const n = c % 4 === 3 ? 1 : 0;
     const spec = pick(taskSpecs, b) as (typeof taskSpecs)[number];
-    const overwriteCache = d === 4 || d === 5;
-    const recovered = d < 6 ? undefined : world.ledger.committedRuns.find((run) => run.name !== name);
+    const overwriteCache = d === 2 || d === 3;
+    const recovered = d < 4 ? undefined : world.ledger.committedRuns.find((run) => run.name !== name);
     const recovers = recovered?.name ?? null;
     const text = `create ${name}: ${spec.shortName}(${n})${overwriteCache ? " overwriting the cache" : ""}${recovers === null ? "" : ` recovering ${recovers}`}`;
     const source = { file: "model.ts", projectDir: "/" };
@@ -37,9 +46,7 @@ export const planners: { readonly [name: string]: Planner } = {
     const launch = pick(callers, a);
     if (launch === undefined) return null;
     const caller = { run: launch.run, action: launch.action, attempt: launch.attempt };
-    const calls = Array.from({ length: 1 + (d % 3) }, (_, index) =>
-      callOf(pick([..."bcdef"], b + index) ?? "b", (c + 3 * index) % callKinds, (b + c + index) % 4 === 3 ? 1 : 0),
-    );
+    const calls = Array.from({ length: 1 + (d % 3) }, (_, index) => callNumber(b + index, c));
     const text = `${runName(world, caller.run)}/${caller.action}#${caller.attempt} calls ${calls.map(textOf).join(", ")}`;
     return { text, act: () => world.start(called(world, caller, calls)) };
   },

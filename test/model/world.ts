@@ -132,8 +132,11 @@ export class World {
     const serving = engine.serve(run).then(
       ({ phase }) => {
         if (isTaken) this.ledger.violations.push(`${id} serves run ${run}, which ${server} serves`);
-        const root = this.ledger.rows.get(`${run}/a0`);
-        if (root?.phase !== phase) this.ledger.violations.push(`the end of run ${run} is ${phase}, not ${root?.phase}`);
+        this.ledger.atRest.push(() => {
+          const root = this.ledger.rows.get(`${run}/a0`);
+          if (root?.phase !== phase)
+            this.ledger.violations.push(`the end of run ${run} is ${phase}, not ${root?.phase}`);
+        });
       },
       (error: { readonly code?: string; readonly message: string }) => {
         const isExpected = this.ledger.gone.has(id) || (server !== undefined && error.code === "already_exists");
