@@ -1,8 +1,8 @@
 // What the commands work with.
 import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
-import { GodwitError } from "../core/error.ts";
 import type { Action } from "../core/action.ts";
+import { GodwitError } from "../core/error.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";

@@ -8,6 +8,7 @@
 // R4  Who has been refused for long is next to get what it asks for (patience.ts): until then others may
 //     have only what it leaves. So small work fills the gaps, and does not starve what is large.
 import type { Action, CacheStatus } from "../core/action.ts";
+import type { Reservation } from "../core/cache.ts";
 import { effectiveResources } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
@@ -63,14 +64,14 @@ class Round {
 
   /** `longest`: who has waited for so long that it goes first (R4). */
   decide(turns: Turns, longest: Turn | null): readonly Decision[] {
-    if (longest !== null && this.#isLookedUp(longest.action) && !this.#reuse(longest.lane, longest.action))
-      this.#admit(turns, longest, null);
+    const isReady = longest !== null && this.#isLookedUp(longest.action) && !this.#isLosingParent(longest.action);
+    if (longest !== null && isReady && !this.#reuse(longest.lane, longest.action)) this.#admit(turns, longest, null);
     const spec = longest === null ? null : specOf(this.#parts, longest.action);
     const kept = longest === null || spec === null ? null : keptFor(longest, spec);
     while (this.#decisions.length < batchSize) {
       const turn = turns.next();
       if (turn === null) break;
-      if (!this.#isLookedUp(turn.action)) turns.block(turn.lane);
+      if (!this.#isLookedUp(turn.action) || this.#isLosingParent(turn.action)) turns.block(turn.lane);
       else if (!this.#reuse(turn.lane, turn.action))
         this.#admit(turns, turn, turn.lane === longest?.lane ? null : kept);
     }
@@ -79,6 +80,11 @@ class Round {
 
   #isLookedUp({ cacheKey }: Action): boolean {
     return cacheKey === null || this.#lookup.seen.has(cacheKey);
+  }
+
+  /** Its parent has just ended, perhaps: until that is known, nothing is started for it. */
+  #isLosingParent({ run, parent }: Action): boolean {
+    return parent !== null && this.#parts.isSettling(run, parent);
   }
 
   /** Takes it from the cache, or has it wait for identical work; false if it has to be done. */
@@ -93,9 +99,21 @@ class Round {
       this.#settle(lane, action, { type: "reused", how: "cache", outputs: entry.outputs, from });
       return true;
     }
-    if (holder === undefined || (holder.run === action.run && holder.action === action.name)) return false;
+    if (holder === undefined || this.#isWithin(action, holder)) return false;
     this.#settle(lane, action, { type: "waits" });
     return true;
+  }
+
+  /** Whether it is the holder, or is called from it: who holds the key waits for it, and it cannot wait for that. */
+  #isWithin(action: Action, holder: Reservation): boolean {
+    if (holder.run !== action.run) return false;
+    let name: string | null = action.name;
+    let parent: string | null = action.parent;
+    while (name !== null && name !== holder.action) {
+      name = parent;
+      parent = name === null ? null : (this.#parts.live.get(action.run, name)?.parent ?? null);
+    }
+    return name !== null;
   }
 
   #admit(turns: Turns, { queue, lane, action }: Turn, kept: Kept | null): void {
@@ -180,7 +198,7 @@ async function settle(parts: EngineParts, usage: Usage, decision: Decision): Pro
     await noteAnew(parts, decision);
     return result === null ? null : "settled";
   }
-  for (const row of result.actions) parts.live.note(row);
+  for (const row of result.actions) parts.note(row);
   const [row] = result.actions;
   if (event.type !== "claimed" || row === undefined || executor === null) return "settled";
   usage.start(row, run.project, weightOf(effectiveResources(spec, row.oomFailures), parts.capacity.machine));

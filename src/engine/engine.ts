@@ -23,8 +23,8 @@ import { Announcements } from "./announcements.ts";
 import { claim } from "./claims.ts";
 import { LiveRows } from "./live-rows.ts";
 import { Moments } from "./moments.ts";
-import { takeOutcomes } from "./outcomes.ts";
 import { Newcomers } from "./newcomers.ts";
+import { takeOutcomes } from "./outcomes.ts";
 import { attemptOf, type EngineParts, runOf, stopAttempts } from "./parts.ts";
 import { Patience } from "./patience.ts";
 import { ReadyQueue } from "./ready-queue.ts";
@@ -98,6 +98,8 @@ export class Engine {
       served: this.#runs,
       queue: new ReadyQueue(store, (run, atMs) => this.#moments.add(run, atMs)),
       live: new LiveRows(id),
+      note: (action) => this.#note(action),
+      isSettling: (run, name) => this.#settling.has(run, name),
     };
     this.#sharing = new Sharing(this.#parts);
     this.#newcomers = new Newcomers(this.#parts, {
@@ -199,6 +201,7 @@ export class Engine {
 
   #note(action: Action): void {
     const { live, queue } = this.#parts;
+    if (!this.#runs.has(action.run)) return;
     const nowMs = this.#clock.nowMs();
     if (!live.note(action)) return;
     queue.note(action, nowMs);
@@ -237,12 +240,12 @@ export class Engine {
       this.#isDoubtful = false;
       await this.#compare();
     }
-    const outcomes = this.#settling.isFull ? [] : takeOutcomes(this.#parts);
-    for (const { run, action } of outcomes) this.#usage.end({ run, name: action });
-    this.#settling.add(outcomes);
+    let taken = this.#take();
     await this.#sharing.refresh(isDoubtful);
     const fired = await this.#lookAtMoments();
     const swept = await this.#sweep();
+    // Once more, so that shares are reckoned without what has ended in the meantime.
+    taken += this.#take();
     const claimed = await claim(this.#parts, {
       usage: this.#usage,
       sharing: this.#sharing,
@@ -250,7 +253,15 @@ export class Engine {
       isStartable: (run) => !this.#ended.has(run),
     });
     const ended = await this.#endServing(swept);
-    return outcomes.length > 0 || fired || swept.size > 0 || claimed || ended;
+    return taken > 0 || fired || swept.size > 0 || claimed || ended;
+  }
+
+  /** How many outcomes are on their way into the store from now on. */
+  #take(): number {
+    const outcomes = this.#settling.isFull ? [] : takeOutcomes(this.#parts);
+    for (const { run, action } of outcomes) this.#usage.end({ run, name: action });
+    this.#settling.add(outcomes);
+    return outcomes.length;
   }
 
   /** R3. After commits of other processes. */

@@ -60,7 +60,7 @@ export class Newcomers {
       const admitted = this.#take(action);
       if (admitted === undefined) return [];
       const { run, spec } = admitted;
-      this.#parts.live.note(action);
+      this.#parts.note(action);
       const weight = weightOf(effectiveResources(spec, 0), this.#parts.capacity.machine);
       this.#options.usage.start(action, run.project, weight);
       return [{ action, ...admitted }];

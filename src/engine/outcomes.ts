@@ -6,7 +6,7 @@ import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Literals } from "../core/value.ts";
 import type { Change } from "../store/store.ts";
-import { batchSize, changesOf, type EngineParts } from "./parts.ts";
+import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
 /** Everything that executors have to say, in batches. */
@@ -58,7 +58,7 @@ async function settleOne(parts: EngineParts, action: Action, policy: Policy, out
     entry === null ? changed.changes : [...changed.changes, { type: "putCacheEntry", entry }];
   const result = await parts.store.commit(changes);
   if (result.type !== "committed") return false;
-  for (const row of result.actions) parts.live.note(row);
+  for (const row of result.actions) parts.note(row);
   if (action.cacheKey !== null) await wakeWaiters(parts, [action.cacheKey]);
   return true;
 }
@@ -76,9 +76,10 @@ function eventOf({ attempt, result }: Outcome): ActionEvent {
 
 async function entryOf(parts: EngineParts, action: Action): Promise<CacheEntry | null> {
   if (action.cacheKey === null || action.outputs === null || action.spec === null) return null;
-  const run = parts.served.get(action.run);
+  // An attempt may come to its end after its run was given up here.
+  const run = parts.served.get(action.run) ?? (await runOf(parts, action.run));
   const spec = await parts.documents.taskSpec(action);
-  if (run === undefined || spec === null) return null;
+  if (run === null || spec === null) return null;
   const inputs = await inputsOf(parts, action);
   if (inputs === null) return null;
   return {

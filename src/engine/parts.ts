@@ -29,6 +29,10 @@ export type EngineParts = {
   readonly served: ReadonlyMap<number, Run>;
   readonly queue: ReadyQueue;
   readonly live: LiveRows;
+  /** Tells all that is kept in memory of a row that was committed. */
+  readonly note: (action: Action) => void;
+  /** Whether an outcome of the action is on its way into the store. */
+  readonly isSettling: (run: number, name: string) => boolean;
 };
 
 /** Rows that one step takes at once. */

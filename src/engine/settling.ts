@@ -11,6 +11,8 @@ export class Settling {
   readonly #parts: EngineParts;
   readonly #on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void };
   readonly #batches = new Set<Promise<void>>();
+  /** Run and action → outcomes of it. */
+  readonly #actions = new Map<string, number>();
   #outcomes = 0;
 
   constructor(parts: EngineParts, on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void }) {
@@ -26,13 +28,18 @@ export class Settling {
     return this.#outcomes >= maxSettling;
   }
 
+  has(run: number, action: string): boolean {
+    return this.#actions.has(`${run}/${action}`);
+  }
+
   add(outcomes: readonly Outcome[]): void {
     if (outcomes.length === 0) return;
     this.#outcomes += outcomes.length;
+    for (const outcome of outcomes) this.#count(outcome, 1);
     const batch: Promise<void> = settleOutcomes(this.#parts, outcomes).then(
-      () => this.#end(batch, outcomes.length),
+      () => this.#end(batch, outcomes),
       (error: unknown) => {
-        this.#end(batch, outcomes.length);
+        this.#end(batch, outcomes);
         this.#on.onError(error);
       },
     );
@@ -43,9 +50,17 @@ export class Settling {
     while (this.#batches.size > 0) await Promise.all(this.#batches);
   }
 
-  #end(batch: Promise<void>, outcomes: number): void {
+  #count({ run, action }: Outcome, change: number): void {
+    const key = `${run}/${action}`;
+    const count = (this.#actions.get(key) ?? 0) + change;
+    if (count === 0) this.#actions.delete(key);
+    else this.#actions.set(key, count);
+  }
+
+  #end(batch: Promise<void>, outcomes: readonly Outcome[]): void {
     this.#batches.delete(batch);
-    this.#outcomes -= outcomes;
+    this.#outcomes -= outcomes.length;
+    for (const outcome of outcomes) this.#count(outcome, -1);
     this.#on.onSettled();
   }
 }

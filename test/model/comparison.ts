@@ -104,8 +104,12 @@ export class Comparison {
     ];
     const stored = new Map((await store.reservations(keys)).map(({ key, run, action }) => [key, keyOf(run, action)]));
     const found: string[] = [];
-    for (const [key, holder] of stored)
-      if (ledger.holders.get(key) !== holder) found.push(`${holder} holds a key, not ${ledger.holders.get(key)}`);
+    for (const [key, holder] of stored) {
+      const wanted = ledger.holders.get(key);
+      // Who calls its own key may have lost it while nobody served its run, and then the called one has it.
+      if (wanted !== undefined && ledger.isWithin(holder, wanted)) ledger.holders.set(key, holder);
+      else if (wanted !== holder) found.push(`${holder} holds a key, not ${wanted}`);
+    }
     // Whose run nobody serves may have lost it to others.
     for (const [key, holder] of ledger.holders)
       if (!stored.has(key) && ledger.isServed(Number(holder.split("/")[0]))) found.push(`${holder} holds no key`);

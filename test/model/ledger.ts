@@ -191,6 +191,8 @@ export class Ledger {
 
   #row(after: Action): void {
     const key = keyOf(after.run, after.name);
+    // Made and started in one commit is the same as made, and then started.
+    if (after.phase === "running" && after.parent !== null && !this.rows.has(key)) this.#row(asMade(after));
     const before = this.rows.get(key);
     const isOld = after.revision <= (before?.revision ?? 0);
     if (isOld) this.violations.push(`${this.nameOf(after)} has revision ${after.revision} after ${before?.revision}`);
@@ -263,7 +265,13 @@ export class Ledger {
     const overwrites = this.runs.get(action.run)?.overwriteCache === true;
     const entries = cacheKey === null || overwrites ? [] : (this.#entriesLately.get(cacheKey) ?? []);
     const holder = cacheKey === null ? undefined : this.holders.get(cacheKey);
-    const isFree = holder === undefined || holder === key || !this.#servedAtRest.has(Number(holder.split("/")[0]));
+    const holdersRun = Number(holder?.split("/")[0]);
+    const isFree =
+      holder === undefined ||
+      holder === key ||
+      this.#isCalledFrom(action, holder) ||
+      !this.#servedAtRest.has(holdersRun) ||
+      !this.isServed(holdersRun);
     const isCached = cacheKey !== null && !overwrites && this.entries.has(cacheKey);
     const isServed = this.#served.has(`${action.run} ${after.owner}`) && !this.#goneAtRest.has(after.owner ?? "");
     return {
@@ -286,6 +294,19 @@ export class Ledger {
     return [...this.rows.values()].some((row) => isTwin(row) && (row.endedAtMs ?? Infinity) >= this.#clock.fromMs);
   }
 
+  /** Whether the one, by its key, was called from the other. */
+  isWithin(called: string, holder: string): boolean {
+    const row = this.rows.get(called);
+    return row !== undefined && this.#isCalledFrom(row, holder);
+  }
+
+  /** Who works on a key waits for those that it has called: they cannot wait for it. */
+  #isCalledFrom({ run, parent }: Action, holder: string): boolean {
+    for (let name = parent; name !== null; name = this.rows.get(keyOf(run, name))?.parent ?? null)
+      if (keyOf(run, name) === holder) return true;
+    return false;
+  }
+
   /** By an engine that lives. */
   isServed(run: number): boolean {
     const server = this.servers.get(run);
@@ -305,7 +326,9 @@ export class Ledger {
       listOf(this.attempts, key).push({ attempt: before.attempt, phase });
     }
     if (cacheKey === null) return;
-    if (after.phase === "running") this.holders.set(cacheKey, key);
+    const holder = this.holders.get(cacheKey);
+    if (after.phase === "running" && (holder === undefined || !this.#isCalledFrom(after, holder)))
+      this.holders.set(cacheKey, key);
     if (ends.includes(after.phase) && this.holders.get(cacheKey) === key) this.holders.delete(cacheKey);
     if (before?.phase === "running" && after.phase === "succeeded" && after.outputs !== null) {
       const entry = { outputs: after.outputs, from: `${this.runs.get(after.run)?.name}/${after.name}` };
@@ -334,6 +357,22 @@ export function policyOf(action: Pick<Action, "type" | "spec" | "identity">): Po
 }
 
 /** Null: nothing is recorded, as it only asks. */
+function asMade(started: Action): Action {
+  const { createdAtMs, revision } = started;
+  const made: Action = {
+    ...started,
+    phase: "queued",
+    attempt: 0,
+    owner: null,
+    startedAtMs: null,
+    attemptStartedAtMs: null,
+    cacheStatus: null,
+    readyAtMs: createdAtMs,
+    revision: revision - 0.5,
+  };
+  return { ...made, dueAtMs: dueMs(made, policyOf(made)) };
+}
+
 function firstPhase(call: Call): Action["phase"] | null {
   if (call.type !== "trace") return call.type === "task" ? "queued" : "paused";
   if (call.result === null) return null;

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Control, openControl, type Scope } from "../../src/control/control.ts";
+import { type Control, openControl, type Scope, type Starter } from "../../src/control/control.ts";
 import { GodwitError } from "../../src/core/error.ts";
 import type { TaskCalls } from "../../src/core/messages.ts";
 import { Engine } from "../../src/engine/engine.ts";
@@ -100,13 +100,28 @@ export class World {
       onAbort: () => {
         for (const { engine } of this.openEngines) engine.reconcile();
       },
+      starter: () => this.#starter,
     });
+  }
+
+  /** Of the engine that serves the run, as in a process of its own. */
+  readonly #starter: Starter = {
+    admit: (run, action, spec) => this.#serverOf(run.id)?.engine.starter.admit(run, action, spec) ?? null,
+    started: (actions) => {
+      for (const action of actions) this.#serverOf(action.run)?.engine.starter.started([action]);
+    },
+    refused: (actions) => {
+      for (const action of actions) this.#serverOf(action.run)?.engine.starter.refused([action]);
+    },
+  };
+
+  #serverOf(run: number): OpenedEngine | undefined {
+    return this.openEngines.find(({ id }) => id === this.ledger.servers.get(run));
   }
 
   /** What an attempt talks to: the control of the process that serves its run. */
   callsOf(run: number): TaskCalls {
-    const server = this.openEngines.find(({ id }) => id === this.ledger.servers.get(run));
-    return server?.control ?? this.control;
+    return this.#serverOf(run)?.control ?? this.control;
   }
 
   async openEngine(): Promise<OpenedEngine> {
