@@ -1,5 +1,6 @@
 // Telling what changes: to the CLI about a run, to an attempt about its calls. Both read the rows that
 // changed since a revision; a notification only says that it is time to look.
+import { setTimeout } from "node:timers/promises";
 import { type Action, isTerminal } from "../core/action.ts";
 import type { AttemptRef, CallState } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
@@ -46,7 +47,11 @@ export async function* watchRun(
       if (actions.length > 0 || last?.phase !== run.phase) yield { run: await withCounts(parts, run), actions };
       last = run;
       if (signal.aborted) return;
-      if (actions.length > 0) continue;
+      if (actions.length > 0) {
+        // Much is going on: more of it together is less work, and soon enough for whoever looks.
+        if (actions.length >= manyActions && !isTerminal(run.phase)) await pause(gatherMs, signal);
+        continue;
+      }
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
       await wakeup.wait();
     }
@@ -54,6 +59,14 @@ export async function* watchRun(
     changes.close();
     signal.removeEventListener("abort", wakeup.set);
   }
+}
+
+/** A page with so many is followed by a moment in which the next one gathers. */
+const manyActions = 20;
+const gatherMs = 50;
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => undefined); // Only an abort rejects, and is seen by who asked.
 }
 
 type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup; failure: { readonly error: unknown } | null };

@@ -15,6 +15,7 @@ import type { TaskSpec } from "../core/task.ts";
 import type { Executor, Kept } from "../executor/executor.ts";
 import type { Change } from "../store/store.ts";
 import { type Lookup, lookUp } from "./cache-lookup.ts";
+import { commitEach } from "./commits.ts";
 import type { Decision } from "./decision.ts";
 import type { LaneQueue } from "./lane-queue.ts";
 import { launch, type Starting } from "./launches.ts";
@@ -44,12 +45,8 @@ export async function claim(parts: EngineParts, { usage, sharing, patience, isSt
   const round = new Round(parts, await lookUp(parts, queues));
   const decided = round.decide(new Turns(queues, usage, parts.shares), longest);
   const decisions = await sharing.grant(decided);
-  const settled = await Promise.all(decisions.map((decision) => settle(parts, usage, decision)));
-  await launch(
-    parts,
-    settled.flatMap((starting) => (starting === null || starting === "settled" ? [] : [starting])),
-  );
-  return decisions.length < decided.length || settled.some((result) => result !== null);
+  const isChanged = await settleAll(parts, usage, decisions);
+  return decisions.length < decided.length || isChanged;
 }
 
 class Round {
@@ -184,28 +181,65 @@ function weigh(parts: EngineParts, lane: LaneQueue): void {
     lane.weight = weightOf(effectiveResources(spec, head.oomFailures), parts.capacity.machine);
 }
 
-/** What to launch; "settled" if it needed no place or somebody else was faster; null if nothing happened. */
-async function settle(parts: EngineParts, usage: Usage, decision: Decision): Promise<Starting | "settled" | null> {
-  const { action, spec, run, event, more, executor } = decision;
-  const changed = await changesOf(parts, action, { ...spec, memoryBytes: spec.resources.memoryBytes }, event);
-  const result =
-    changed === null
-      ? null
-      : await parts.store.commit([...changed.changes, ...more], event.type === "claimed" ? "written" : "synced");
-  if (result?.type !== "committed") {
-    executor?.release([{ ...attemptOf(action), attempt: action.attempt + 1 }]);
-    // Refused: the row has moved on, and the next look sees what others made of it.
-    await noteAnew(parts, decision);
-    return result === null ? null : "settled";
-  }
-  for (const row of result.actions) parts.note(row);
-  const [row] = result.actions;
-  if (event.type !== "claimed" || row === undefined || executor === null) return "settled";
-  usage.start(row, run.project, weightOf(effectiveResources(spec, row.oomFailures), parts.capacity.machine));
-  return { action: row, run, spec, executor };
+/** Commits what was decided; true if anything happened. Those that were claimed are launched. */
+async function settleAll(parts: EngineParts, usage: Usage, decisions: readonly Decision[]): Promise<boolean> {
+  const made = await Promise.all(decisions.map((decision) => changesFor(parts, decision)));
+  const isClaimed = ({ event }: Decision): boolean => event.type === "claimed";
+  const claimed = await settle(parts, decisions, made, isClaimed);
+  const settled = await settle(parts, decisions, made, (decision) => !isClaimed(decision));
+  const starting = claimed.flatMap(({ decision: { run, spec, executor }, row }): readonly Starting[] => {
+    if (executor === null) return [];
+    usage.start(row, run.project, weightOf(effectiveResources(spec, row.oomFailures), parts.capacity.machine));
+    return [{ action: row, run, spec, executor }];
+  });
+  await launch(parts, starting);
+  return made.some((changes) => changes !== null) || settled.length > 0;
 }
 
-async function noteAnew(parts: EngineParts, { action }: Decision): Promise<void> {
-  const [row] = await parts.store.actions([action]);
-  if (row !== undefined) parts.queue.note(row, parts.nowMs());
+/** Null: the event changes nothing. */
+async function changesFor(
+  parts: EngineParts,
+  { action, spec, event, more }: Decision,
+): Promise<readonly Change[] | null> {
+  const decided = changesOf(parts, action, { ...spec, memoryBytes: spec.resources.memoryBytes }, event);
+  const changed = decided instanceof Promise ? await decided : decided;
+  return changed === null ? null : [...changed.changes, ...more];
+}
+
+type Settled = { readonly decision: Decision; readonly row: Action };
+
+/** Of the decisions that are chosen, those that were committed, with the rows that they made. */
+async function settle(
+  parts: EngineParts,
+  decisions: readonly Decision[],
+  made: readonly (readonly Change[] | null)[],
+  isChosen: (decision: Decision) => boolean,
+): Promise<readonly Settled[]> {
+  const chosen = decisions.flatMap((decision, at) =>
+    isChosen(decision) ? [{ decision, changes: made[at] ?? null }] : [],
+  );
+  const sets = chosen.flatMap(({ changes }) => (changes === null ? [] : [changes]));
+  if (chosen.length === 0) return [];
+  const isClaim = chosen[0]?.decision.event.type === "claimed";
+  const results = await commitEach(parts.store, sets, isClaim ? "written" : "synced");
+  const settled: Settled[] = [];
+  const refused: Decision[] = [];
+  let next = 0;
+  for (const { decision, changes } of chosen) {
+    const result = changes === null ? null : results[next++];
+    const row = result?.type === "committed" ? result.actions[0] : undefined;
+    if (row === undefined) refused.push(decision);
+    else settled.push({ decision, row });
+    if (result?.type === "committed") for (const each of result.actions) parts.note(each);
+  }
+  for (const { action, executor } of refused)
+    executor?.release([{ ...attemptOf(action), attempt: action.attempt + 1 }]);
+  // Refused: the rows have moved on, and the next look sees what others made of them.
+  if (refused.length > 0) await noteAnew(parts, refused);
+  return settled;
+}
+
+async function noteAnew(parts: EngineParts, refused: readonly Decision[]): Promise<void> {
+  for (const row of await parts.store.actions(refused.map(({ action }) => action)))
+    parts.queue.note(row, parts.nowMs());
 }

@@ -1,12 +1,13 @@
 // From running to an end: takes what executors report, decides, commits. A report that is late, or
 // about another attempt, changes nothing (core/action.ts R2).
 import { fromPayload, isLost } from "../blob/payload.ts";
-import type { Action, ActionEvent, Policy } from "../core/action.ts";
+import type { Action, ActionEvent } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Literals } from "../core/value.ts";
 import type { Change } from "../store/store.ts";
-import { batchSize, changesOf, type EngineParts, runOf } from "./parts.ts";
+import { commitEach } from "./commits.ts";
+import { batchSize, type Changed, changesOf, type EngineParts, runOf } from "./parts.ts";
 import { wakeWaiters } from "./waiters.ts";
 
 /** Everything that executors have to say, in batches. */
@@ -37,30 +38,48 @@ async function settleThese(
   rows: readonly (Action | null | undefined)[],
 ): Promise<readonly Outcome[]> {
   await parts.documents.specs(rows.flatMap((row) => (row?.spec == null ? [] : [row.spec])));
-  const isSettled = await Promise.all(
-    outcomes.map((outcome, index) => {
-      const row = rows[index];
-      if (row === undefined) return false;
-      return row === null || settleOne(parts, row, parts.documents.policy(row), outcome);
+  const made = await Promise.all(
+    outcomes.map((outcome, at) => {
+      const row = rows[at];
+      return row == null ? null : changesFor(parts, row, outcome);
     }),
   );
-  return outcomes.filter((_, index) => isSettled[index] === false);
+  const results = await commitEach(
+    parts.store,
+    made.filter((changes) => changes !== null),
+    "synced",
+  );
+  const freed: string[] = [];
+  let next = 0;
+  const again = outcomes.filter((_, at) => {
+    if (made[at] === null) return rows[at] === undefined;
+    const result = results[next++];
+    if (result?.type !== "committed") return true;
+    for (const row of result.actions) parts.note(row);
+    const key = rows[at]?.cacheKey;
+    if (key != null) freed.push(key);
+    return false;
+  });
+  if (freed.length > 0) await wakeWaiters(parts, freed);
+  return again;
 }
 
-/** False if it has to be decided again on newer rows. */
-async function settleOne(parts: EngineParts, action: Action, policy: Policy, outcome: Outcome): Promise<boolean> {
-  const decided = changesOf(parts, action, policy, eventOf(outcome));
-  const changed = decided instanceof Promise ? await decided : decided;
-  if (changed === null) return true;
-  const entry =
-    changed.next.phase === "succeeded" && action.cacheKey !== null ? await entryOf(parts, changed.next) : null;
-  const changes: readonly Change[] =
-    entry === null ? changed.changes : [...changed.changes, { type: "putCacheEntry", entry }];
-  const result = await parts.store.commit(changes);
-  if (result.type !== "committed") return false;
-  for (const row of result.actions) parts.note(row);
-  if (action.cacheKey !== null) await wakeWaiters(parts, [action.cacheKey]);
-  return true;
+/** Null: the outcome changes nothing. */
+function changesFor(
+  parts: EngineParts,
+  action: Action,
+  outcome: Outcome,
+): readonly Change[] | null | Promise<readonly Change[] | null> {
+  const decided = changesOf(parts, action, parts.documents.policy(action), eventOf(outcome));
+  if (decided === null) return null;
+  if (!(decided instanceof Promise) && action.cacheKey === null) return decided.changes;
+  return withEntry(parts, decided);
+}
+
+async function withEntry(parts: EngineParts, decided: Changed | Promise<Changed>): Promise<readonly Change[]> {
+  const { next, changes } = await decided;
+  const entry = next.phase === "succeeded" ? await entryOf(parts, next) : null;
+  return entry === null ? changes : [...changes, { type: "putCacheEntry", entry }];
 }
 
 function eventOf({ attempt, result }: Outcome): ActionEvent {
