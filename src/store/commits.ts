@@ -29,15 +29,30 @@ export type CheckedSet =
   | { readonly type: "refused"; readonly result: CommitResult }
   | { readonly type: "accepted"; readonly changes: readonly Change[]; readonly writes: readonly Write[] };
 
-/** What a set has changed so far, as its later changes see it (R2). */
+/** What a set has changed so far, as its later changes see it (R2). Of rows that are known, they themselves say it. */
 class Overlay {
   readonly newness: Newness;
-  readonly runs = new Set<string | number>();
-  readonly actions = new Map<string, { readonly phase: Phase; readonly attempt: number }>();
-  readonly reservations = new Map<string, Reservation | null>();
+  /** Its own among those of all sets. */
+  readonly mark: number;
+  /** By `keyText`. */
+  readonly inserted = new Map<string, Action>();
+  // Made when asked for: few sets have any.
+  #runs: Set<string | number> | null = null;
+  #reservations: Map<string, Reservation | null> | null = null;
 
-  constructor(newness: Newness) {
+  constructor(newness: Newness, mark: number) {
     this.newness = newness;
+    this.mark = mark;
+  }
+
+  get runs(): Set<string | number> {
+    this.#runs ??= new Set();
+    return this.#runs;
+  }
+
+  get reservations(): Map<string, Reservation | null> {
+    this.#reservations ??= new Map();
+    return this.#reservations;
   }
 }
 
@@ -51,6 +66,7 @@ export class Transaction {
   readonly #totals: RunTotals;
   // Bounded by the changes of one transaction.
   readonly #runs = new Set<number>();
+  #lastRun: number | null = null;
   readonly #actions: Action[] = [];
 
   constructor(connection: Connection, known: KnownActions, newness: Newness) {
@@ -75,7 +91,7 @@ export class Transaction {
   }
 
   #checkAll(changes: readonly Change[], newness: Newness): CheckedSet {
-    const overlay = new Overlay(newness);
+    const overlay = new Overlay(newness, this.#known.newMark());
     const writes: Write[] = [];
     for (let at = 0; at < changes.length; at++) {
       const checked = this.#check(changes[at] as Change, overlay);
@@ -93,7 +109,8 @@ export class Transaction {
     }
     for (const change of changes) {
       const run = runOf(change);
-      if (run !== null) this.#runs.add(run);
+      if (run !== null && run !== this.#lastRun) this.#runs.add(run);
+      this.#lastRun = run ?? this.#lastRun;
     }
     for (const action of actions) this.#actions.push(action);
     return { type: "committed", actions };
@@ -117,7 +134,7 @@ export class Transaction {
       case "updateAction":
         return this.#checkUpdateAction(change, overlay);
       case "expectAction": {
-        const current = overlay.actions.get(keyText(change.key)) ?? this.#find(change.key);
+        const current = this.#planned(change.key, overlay);
         const isExpected = current?.phase === change.phase && current.attempt === change.attempt;
         return isExpected ? nothing : "conflict";
       }
@@ -175,17 +192,17 @@ export class Transaction {
 
   #checkInsertAction(action: Action, overlay: Overlay): Checked {
     const key = keyText(action);
-    if (overlay.actions.has(key)) return "exists";
+    if (overlay.inserted.has(key)) return "exists";
     const known = overlay.newness === "presumed" ? this.#known.get(action) : this.#find(action);
     if (known !== undefined && known !== null) return "exists";
-    if (!overlay.runs.has(action.run) && !this.#totals.isKnown(action.run)) {
+    if (!this.#totals.isKnown(action.run) && !overlay.runs.has(action.run)) {
       throw new GodwitError(
         "failed_precondition",
         `There is no run with id ${action.run} to add action ${action.name} to.`,
       );
     }
     if (action.parent !== null) this.#expectKnown({ run: action.run, name: action.parent }, overlay);
-    overlay.actions.set(key, action);
+    overlay.inserted.set(key, action);
     return () => this.#insert(action);
   }
 
@@ -197,16 +214,17 @@ export class Transaction {
     const revision = this.#totals.nextRevision(run);
     const id = this.#connection.put(tables.actionInsert, tables.actionRow(action, parentId, revision));
     const key = { run, name };
-    this.#known.add({ key, id, parentId, phase, attempt, createdAtMs, endedAtMs, revision, mayHaveChildren: false });
+    const known = { key, id, parentId, phase, attempt, createdAtMs, endedAtMs, revision, change: null };
+    this.#known.add({ ...known, mayHaveChildren: false });
     this.#totals.count(run, parentId, phaseCodes[phase], 1);
     return { ...action, revision };
   }
 
   #checkUpdateAction({ action, from }: Change & { type: "updateAction" }, overlay: Overlay): Checked {
-    const key = keyText(action);
-    const known = overlay.actions.has(key) ? null : this.#find(action);
-    if (known === null || known.revision !== action.revision) return "conflict";
-    overlay.actions.set(key, action);
+    const known = this.#find(action);
+    // What this set has changed already has a revision that its caller cannot know.
+    if (known === null || known.revision !== action.revision || known.change?.by === overlay.mark) return "conflict";
+    known.change = { by: overlay.mark, to: action };
     return () => this.#update(known, action, from?.revision === action.revision ? from : known);
   }
 
@@ -223,6 +241,7 @@ export class Transaction {
     known.createdAtMs = action.createdAtMs;
     known.endedAtMs = action.endedAtMs;
     known.revision = revision;
+    known.change = null;
     if (action.endedAtMs !== null) this.#known.ended(known);
     return { ...action, revision };
   }
@@ -287,6 +306,13 @@ export class Transaction {
     return this.#connection.run(sql, ...values);
   }
 
+  /** As the set's changes so far leave it. */
+  #planned(key: ActionKey, overlay: Overlay): { readonly phase: Phase; readonly attempt: number } | null {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known.change?.by === overlay.mark ? known.change.to : known;
+    return overlay.inserted.get(keyText(key)) ?? this.#read(key);
+  }
+
   #find(key: ActionKey): KnownAction | null {
     return this.#known.get(key) ?? this.#read(key);
   }
@@ -308,6 +334,7 @@ export class Transaction {
       createdAtMs: row[5] as number,
       endedAtMs: row[6] as number | null,
       mayHaveChildren: true,
+      change: null,
     };
     this.#known.add(known);
     return known;
@@ -319,7 +346,7 @@ export class Transaction {
   }
 
   #expectKnown({ run, name }: ActionKey, overlay: Overlay): void {
-    if (overlay.actions.has(keyText({ run, name })) || this.#find({ run, name }) !== null) return;
+    if (this.#planned({ run, name }, overlay) !== null) return;
     throw new GodwitError("failed_precondition", `The run with id ${run} has no action ${name} to add anything to.`);
   }
 

@@ -150,4 +150,5 @@ const knownAction = (id: number): KnownAction => ({
   endedAtMs: null,
   revision: id,
   mayHaveChildren: false,
+  change: null,
 });

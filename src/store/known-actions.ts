@@ -4,7 +4,7 @@
 // R1  It is true: all is forgotten when another process has committed, or when a transaction failed.
 // R2  It is bounded: what comes when it is full is forgotten at the end of its transaction. So those that
 //     wait longest stay known, and they are the next to be claimed.
-import type { ActionKey, Phase } from "../core/action.ts";
+import type { Action, ActionKey, Phase } from "../core/action.ts";
 import type { Connection } from "./connection.ts";
 
 export type KnownAction = {
@@ -18,6 +18,8 @@ export type KnownAction = {
   revision: number;
   /** False if it certainly has none. */
   mayHaveChildren: boolean;
+  /** What the set of changes of that mark, which was checked last, makes of it. */
+  change: { readonly by: number; readonly to: Action } | null;
 };
 
 /** R2. Some 200 bytes each. */
@@ -27,6 +29,7 @@ export class KnownActions {
   readonly #connection: Connection;
   readonly #runs = new Map<number, Map<string, KnownAction>>();
   #size = 0;
+  #marks = 0;
   #dataVersion: number | null = null;
   /** Of this transaction: what has to be looked at when it ends. */
   #added: KnownAction[] = [];
@@ -41,6 +44,12 @@ export class KnownActions {
     const version = this.#connection.dataVersion();
     if (version !== this.#dataVersion) this.clear();
     this.#dataVersion = version;
+  }
+
+  /** For a set of changes, to tell its own from those of others. */
+  newMark(): number {
+    this.#marks++;
+    return this.#marks;
   }
 
   get({ run, name }: ActionKey): KnownAction | undefined {

@@ -69,6 +69,21 @@ const digestPattern = /^[0-9a-f]{64}$/;
 export const digestColumn = (digest: string): SqlValue =>
   digestPattern.test(digest) ? Buffer.from(digest, "hex") : digest;
 
+// Of a few hundred calls of one task all have its identity and its definition.
+const shared = new Map<string, SqlValue>();
+const maxShared = 1_000;
+
+/** `digestColumn` for what many rows have in common. */
+export function sharedDigestColumn(digest: string): SqlValue {
+  let column = shared.get(digest);
+  if (column === undefined) {
+    if (shared.size >= maxShared) shared.clear();
+    column = digestColumn(digest);
+    shared.set(digest, column);
+  }
+  return column;
+}
+
 export function digestOf(value: SqlValue | undefined): string {
   if (typeof value === "string") return value;
   const bytes = value as Uint8Array;

@@ -20,6 +20,7 @@ import {
   phaseOf,
   type Row,
   type SqlValue,
+  sharedDigestColumn,
   typeCodes,
   typeOf,
 } from "./sql.ts";
@@ -88,8 +89,8 @@ export const settledRow = (action: Action, parentId: number | null): SqlValue[] 
   typeCodes[action.type],
   action.label,
   action.group,
-  digestColumn(action.identity),
-  optional(action.spec, (digest) => digestColumn(digest as string)),
+  sharedDigestColumn(action.identity),
+  action.spec === null ? null : sharedDigestColumn(action.spec),
   digestColumn(action.inputsHash),
 ];
 
