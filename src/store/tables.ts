@@ -13,6 +13,7 @@ import {
   cacheStatusOf,
   digestColumn,
   digestOf,
+  digestText,
   errorOf,
   jsonColumn,
   optional,
@@ -67,9 +68,14 @@ export const changingColumns: readonly string[] = [
 
 export const actionInsert = insertInto("action", [...settledColumns, ...changingColumns]);
 
-const actionColumns = [...settledColumns, ...changingColumns]
-  .map((column) => (column === "parent" ? "(select p.name from action p where p.id = a.parent)" : `a.${column}`))
-  .join(", ");
+const actionDigests = ["identity", "spec", "inputs_hash", "cache_key"];
+
+const actionColumns = [...settledColumns, ...changingColumns].map(readAction).join(", ");
+
+function readAction(column: string): string {
+  if (column === "parent") return "(select p.name from action p where p.id = a.parent)";
+  return actionDigests.includes(column) ? digestText(`a.${column}`) : `a.${column}`;
+}
 
 /** Whole actions; the statement goes on with what else it reads from and which it wants. */
 export const selectActions = `select ${actionColumns} from action a`;
@@ -127,9 +133,9 @@ export const actionOf = (row: Row): Action => ({
   type: typeOf(row[4]),
   label: row[5] as string,
   group: row[6] as string | null,
-  identity: digestOf(row[7]),
-  spec: optional(row[8], digestOf),
-  inputsHash: digestOf(row[9]),
+  identity: row[7] as string,
+  spec: row[8] as string | null,
+  inputsHash: row[9] as string,
   phase: phaseOf(row[10]),
   attempt: row[11] as number,
   userFailures: row[12] as number,
@@ -148,7 +154,7 @@ export const actionOf = (row: Row): Action => ({
   inputs: payloadOf(row[25] as string),
   outputs: optional(row[26], (text) => payloadOf(text as string)),
   error: errorOf(row[27]),
-  cacheKey: optional(row[28], digestOf),
+  cacheKey: row[28] as string | null,
   cacheStatus: optional(row[29], cacheStatusOf),
   reusedFrom: row[30] as string | null,
   revision: row[31] as number,
