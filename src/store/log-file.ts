@@ -22,12 +22,14 @@ export type Log = {
   readonly close: () => Promise<void>;
 };
 
+const syncFile = promisify(fdatasync);
+
 /** Of a database in WAL mode that an open connection has read. */
 export function openLog(databasePath: string): Log {
   const descriptor = openSync(`${databasePath}-wal`, "r+");
   syncDirectory(dirname(databasePath));
   return {
-    sync: () => promisify(fdatasync)(descriptor),
+    sync: () => syncFile(descriptor),
     close: () => promisify(close)(descriptor),
   };
 }
