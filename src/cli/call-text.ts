@@ -1,6 +1,8 @@
 // A call as people tell it from its siblings: `train depth=4`. Only what is in the row is looked at:
 // no blob is read, and large inputs are passed over.
+
 import type { Action } from "../core/action.ts";
+import { siblingLetters } from "../core/names.ts";
 import type { Literal, Literals, Payload } from "../core/value.ts";
 import { fit, printable } from "./text.ts";
 
@@ -32,7 +34,7 @@ export function callText(action: Action, width = maxInputsWidth): string {
 }
 
 /** The beginning of an action's name: enough to name it in a command. */
-export const shortAction = (name: string): string => name.slice(0, 6);
+export const shortAction = (name: string): string => name.slice(0, siblingLetters + 6);
 
 function scalarText(literal: Literal): string | null {
   switch (literal.type) {

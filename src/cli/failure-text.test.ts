@@ -52,7 +52,7 @@ function lines(createdAtMs: number): readonly string[] {
 test("the task, the action, the attempt, the place, the line itself and the user's own frames are told", () => {
   assert.deepEqual(lines(Date.now() + 60_000), [
     "error: train failed: TypeError: x is not a function",
-    "  task train, action cccccc, attempt 1, run nightly",
+    "  task train, action cccccccc, attempt 1, run nightly",
     "  called by main › sweep",
     "  at pipeline.ts:2:13",
     "",
@@ -64,7 +64,7 @@ test("the task, the action, the attempt, the place, the line itself and the user
     "",
     "    at fit (model.ts:3:2)",
     "    at train (pipeline.ts:2:13)",
-    "  next: godwit logs nightly cccccc",
+    "  next: godwit logs nightly cccccccc",
     "        godwit rerun nightly --recover   (after mending it: keeps what has succeeded)",
   ]);
 });

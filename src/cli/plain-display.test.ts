@@ -34,7 +34,7 @@ test("a line for each start and end, and none for what only waits its turn", () 
     action("cccccccc", "a0", running),
     action("cccccccc", "a0", succeeded),
   ]);
-  assert.deepEqual(lines, ["⟳ main started", "⟳ train cccccc started", "✓ train cccccc succeeded in 1.2s"]);
+  assert.deepEqual(lines, ["⟳ main started", "⟳ train cccccccc started", "✓ train cccccccc succeeded in 1.2s"]);
 });
 
 test("a cached result, a failure and a retry say so", () => {

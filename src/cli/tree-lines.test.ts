@@ -33,10 +33,10 @@ function small(): RunTree {
 test("a tree shows who called whom, how long it took, and what was reused", () => {
   assert.deepEqual(treeLines(small(), view()), [
     "⠋ main  3.0s",
-    "├─ ✓ clean aaaaaa  1.2s",
-    "│  └─ ↻ read dddddd  recovered",
-    "├─ ✓ split bbbbbb  cached",
-    "└─ ✗ train cccccc  500ms  TypeError: x is not a function",
+    "├─ ✓ clean aaaaaaaa  1.2s",
+    "│  └─ ↻ read dddddddd  recovered",
+    "├─ ✓ split bbbbbbbb  cached",
+    "└─ ✗ train cccccccc  500ms  TypeError: x is not a function",
   ]);
 });
 

@@ -10,6 +10,7 @@ import {
   didYouMean,
   nearest,
   newRunName,
+  siblingLetters,
   taskIdentity,
 } from "./names.ts";
 
@@ -34,7 +35,7 @@ test("the same call has the same name, and any other call another (R1)", () => {
 
 test("names of actions stay what they are: stored runs are found by them", () => {
   const name = actionName({ parent: "a0", type: "task", identity: "i", inputsHash: "h", sequence: 0 });
-  assert.equal(name, "r2xwiymb4mnif79tkh45bafks");
+  assert.equal(name, "87uviymb4mnif79tkh45bafks");
 });
 
 test("a task's identity is its name and its interface", () => {
@@ -76,4 +77,14 @@ test("did you mean: the nearest first, three at most, and nothing far away", () 
   assert.equal(didYouMean("zzzzzz", known), "");
   assert.equal(didYouMean("evalute", known), ' Did you mean "evaluate"?');
   assert.deepEqual(nearest("eval", known), ["evaluate"], "a beginning counts as near");
+});
+
+test("siblings are neighbours by name, and calls of another parent are not among them", () => {
+  const named = (parent: string, sequence: number): string =>
+    actionName({ parent, type: "task", identity: "i", inputsHash: "h", sequence });
+  const beginnings = (parent: string): ReadonlySet<string> =>
+    new Set(Array.from({ length: 200 }, (_, sequence) => named(parent, sequence).slice(0, siblingLetters)));
+  const [a, b] = [beginnings("a0"), beginnings(named("a0", 0))];
+  assert.deepEqual([a.size, b.size], [1, 1]);
+  assert.notDeepEqual(a, b);
 });
