@@ -89,9 +89,7 @@ class Round {
     const { cacheKey: key } = action;
     if (key === null) return false;
     const run = this.#parts.served.get(action.run) as Run;
-    const found = this.#lookup.entries.get(key);
-    // One that overwrites takes only what it has made itself: it does nothing twice either.
-    const entry = run.overwriteCache && found?.run !== run.id ? undefined : found;
+    const entry = run.overwriteCache ? undefined : this.#lookup.entries.get(key);
     const holder = this.#lookup.reservations.get(key);
     if (entry !== undefined) {
       const from = `${entry.runName}/${entry.action}`;

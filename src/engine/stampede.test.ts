@@ -7,18 +7,13 @@ import { environment } from "../index.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Change, Store } from "../store/store.ts";
 import { FakeClock } from "../testing/clock.ts";
-import { testGodwit, testGodwitOn } from "../testing/environment.ts";
+import { testGodwitOn } from "../testing/environment.ts";
 import { memoryBlobs } from "../testing/memory-blob.ts";
 
 const env = environment({ name: "stampede" });
 const unlucky = env.task({ name: "unlucky", output: z.int(), cache: { version: "1" } }, () => {
   throw new Error("no luck");
 });
-let squares = 0;
-const square = env.task({ name: "square", output: z.int(), cache: { version: "1" } }, () => ++squares);
-const squared = env.task({ name: "squared", output: z.array(z.int()) }, () =>
-  Promise.all(Array.from({ length: 100 }, () => square())),
-);
 const crowd = env.task({ name: "crowd", input: z.object({ calls: z.int() }), output: z.int() }, async ({ calls }) => {
   const everyone = Array.from({ length: calls }, () => unlucky().catch(() => 0));
   return (await Promise.all(everyone)).length;
@@ -48,18 +43,4 @@ async function changesOf(calls: number): Promise<number> {
 test("of many that wait for one that fails, one is woken at a time", async () => {
   const [few, many] = [await changesOf(50), await changesOf(200)];
   assert.ok(many < 5 * few, `${few} changes for 50 calls, ${many} for 200`);
-});
-
-test("a run that overwrites the cache computes what it calls a hundred times once, and anew", async () => {
-  const godwit = await testGodwit();
-  try {
-    assert.deepEqual(await (await godwit.run(squared)).outputs(), Array(100).fill(1));
-    assert.deepEqual(
-      await (await godwit.run(squared, undefined, { overwriteCache: true })).outputs(),
-      Array(100).fill(2),
-    );
-    assert.deepEqual(await (await godwit.run(squared)).outputs(), Array(100).fill(2));
-  } finally {
-    await godwit.close();
-  }
 });
