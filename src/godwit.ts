@@ -14,6 +14,7 @@ import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { absence } from "./doctor/database-check.ts";
 import { type Diagnosis, examine } from "./doctor/doctor.ts";
+import { statusOf } from "./engine/announcements.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
 import { Capacity } from "./executor/capacity.ts";
 import type { Executor } from "./executor/executor.ts";
@@ -145,7 +146,9 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
 
 async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<Engine> {
   const id = randomBytes(8).toString("hex");
-  await parts.store.register({ id, pid: process.pid, host: hostname(), startedAtMs: Date.now() });
+  const startedAtMs = Date.now();
+  const status = JSON.stringify(statusOf(parts.capacity, startedAtMs));
+  await parts.store.register({ id, pid: process.pid, host: hostname(), startedAtMs, status });
   return new Engine({ ...parts, id, clock: systemClock });
 }
 

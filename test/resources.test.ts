@@ -108,6 +108,17 @@ test("what waits says why, to every process, and goes on when there is room", as
   assert.match(stdout, /· licensed \w+ waits for 1 of the token "licence" \(0 of 1 free\)/);
 });
 
+test("an engine says what its machine is from the beginning, also when nothing waits", async (context) => {
+  const project = projectOf(context);
+  const run = project.start(["run", "pipeline.ts", "held", "--n", "1", "--name", "free", ...operated]);
+  const engines = async () => (await project.run(["get", "engines"])).stdout;
+  await until(async () => (await engines()).includes("live"), "an engine serves it");
+  assert.match(await engines(), / live .*\/2 CPUs, .*\/1 licence$/m);
+  await until(async () => (await engines()).includes("0/1 A100 GPUs, 1/1 licence"), "it says what is used");
+  writeFileSync(join(project.dir, "gate"), "");
+  assert.equal((await run.ended).code, 0);
+});
+
 test("what nobody serves says who would", async (context) => {
   const project = projectOf(context);
   const run = project.start(["run", "pipeline.ts", "main", "--name", "left", ...operated]);

@@ -53,7 +53,11 @@ export function keyParts(spec: TaskSpec, inputs: InputHashes): KeyParts | null {
     interface: interfaceHash(spec.interface),
     "environment variables": canonicalJson(spec.env),
   };
-  if (spec.cache.type === "version") parts.version = spec.cache.version;
+  if (spec.cache.type === "version") {
+    parts.version = spec.cache.version;
+    // Its command is its code, what it runs with is not.
+    if (spec.target.type === "shell") parts["the command's environment variables"] = canonicalJson(spec.target.env);
+  }
   if (spec.cache.type === "auto") {
     if (spec.target.type === "shell") parts.command = canonicalJson(spec.target);
     if (spec.code.type === "known") {

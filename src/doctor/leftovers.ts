@@ -25,8 +25,6 @@ async function unpackedCode({ dataDir, repairs }: Place, blobs: BlobStore): Prom
       const directory = join(root, bundle, project);
       const found = await readFile(join(directory, "main.mjs")).catch(() => null);
       if (expected !== null && found !== null && sha256Hex(found) === expected) continue;
-      // Of another process, which is writing it.
-      if (project.endsWith(".tmp")) continue;
       const text = `The unpacked code ${directory} is not that of its blob`;
       if (repairs) await rm(directory, { recursive: true, force: true });
       findings.push(

@@ -1,35 +1,52 @@
 // What the engine tells other processes of itself: the machine, what of it is used, who waits for what.
-// Written when it has changed, and not more often than people read.
+// The first is said with its registration. Then it is written when it has changed, and not more often than
+// people read: others hear of each commit.
 import type { EngineStatus } from "../core/engine-status.ts";
 import type { WaitReason } from "../core/resources.ts";
+import type { Capacity } from "../executor/capacity.ts";
 import type { EngineParts } from "./parts.ts";
 
-const intervalMs = 500;
+/** Of who waits, and for what. */
+const waitsIntervalMs = 500;
+
+/** Of what is used: with every attempt it is something else. */
+const usedIntervalMs = 5_000;
 
 /** Lanes that are told of. */
 const maxWaits = 200;
 
+export const statusOf = (capacity: Capacity, atMs: number, waits: EngineStatus["waits"] = []): EngineStatus => ({
+  atMs,
+  machine: capacity.machine,
+  used: Object.fromEntries(Object.entries(capacity.usage()).map(([resource, { used }]) => [resource, used])),
+  waits,
+});
+
 export class Announcements {
   readonly #parts: EngineParts;
-  #told = "";
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #told: EngineStatus;
+  #waitsToldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#told = statusOf(parts.capacity, parts.nowMs());
   }
 
   /** The moment at which to try again, or null if all is told. */
   async tell(): Promise<number | null> {
     const { nowMs, capacity, store, id } = this.#parts;
-    const waits = this.#waits();
-    const text = JSON.stringify(waits);
-    if (text === this.#told || (this.#told === "" && waits.length === 0)) return null;
-    const atMs = nowMs();
-    if (atMs < this.#toldAtMs + intervalMs) return this.#toldAtMs + intervalMs;
-    this.#told = text;
-    this.#toldAtMs = atMs;
-    const used = Object.fromEntries(Object.entries(capacity.usage()).map(([resource, { used }]) => [resource, used]));
-    const status: EngineStatus = { atMs, machine: capacity.machine, used, waits };
+    const told = this.#told;
+    const status = statusOf(capacity, nowMs(), this.#waits());
+    const hasOtherWaits = !isSame(status.waits, told.waits);
+    const hasOtherUse = !isSame([status.used, status.machine], [told.used, told.machine]);
+    const dueMs = Math.min(
+      hasOtherWaits ? this.#waitsToldAtMs + waitsIntervalMs : Number.POSITIVE_INFINITY,
+      hasOtherUse ? told.atMs + usedIntervalMs : Number.POSITIVE_INFINITY,
+    );
+    if (dueMs === Number.POSITIVE_INFINITY) return null;
+    if (status.atMs < dueMs) return dueMs;
+    this.#told = status;
+    this.#waitsToldAtMs = status.atMs;
     await store.publish(id, JSON.stringify(status));
     return null;
   }
@@ -46,3 +63,5 @@ export class Announcements {
     return waits;
   }
 }
+
+const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);

@@ -335,11 +335,18 @@ export class Engine {
     if (this.#serving.size === 0) return;
     const nowMs = this.#clock.nowMs();
     const waiting = await checkWaiters(this.#parts, this.#waiting);
-    for (const run of [...this.#waiting]) if (!waiting.has(run)) this.#waiting.delete(run);
+    for (const run of [...this.#waiting]) if (!waiting.has(run)) this.#endWaiting(run);
     const mustLook = waiting.size > 0 || this.#sharing.isShared;
     const moments = [this.#moments.nextMs, mustLook ? nowMs + idleLookMs : null, toldMs].filter((at) => at !== null);
     if (moments.length > 0)
       this.#cancelTimer = this.#clock.at(Math.max(Math.min(...moments), nowMs + 1), () => this.#look());
+  }
+
+  /** Another process may have woken them, whose hint is yet to come, and then finds nothing that waits. */
+  #endWaiting(run: number): void {
+    this.#waiting.delete(run);
+    this.#parts.queue.doubt(run);
+    this.#isStale = true;
   }
 
   #look(): void {

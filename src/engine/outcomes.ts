@@ -1,14 +1,14 @@
 // From running to an end: takes what executors report, decides, commits. A report that is late, or
 // about another attempt, changes nothing (core/action.ts R2).
 import { fromPayload, isLost } from "../blob/payload.ts";
-import type { Action, ActionEvent } from "../core/action.ts";
+import { type Action, type ActionEvent, isTerminal } from "../core/action.ts";
 import { type CacheEntry, hashInputs } from "../core/cache.ts";
 import type { Outcome } from "../core/messages.ts";
 import type { Literals } from "../core/value.ts";
 import type { Change } from "../store/store.ts";
 import { commitEach } from "./commits.ts";
 import { batchSize, type Changed, changesOf, type EngineParts, runOf } from "./parts.ts";
-import { wakeWaiters } from "./waiters.ts";
+import { wakeNext, wakeWaiters } from "./waiters.ts";
 
 /** Everything that executors have to say, in batches. */
 export function takeOutcomes(parts: EngineParts): readonly Outcome[] {
@@ -49,6 +49,7 @@ async function settleThese(
     made.filter((changes) => changes !== null),
     "synced",
   );
+  const done: string[] = [];
   const freed: string[] = [];
   let next = 0;
   const again = outcomes.filter((_, at) => {
@@ -57,10 +58,14 @@ async function settleThese(
     if (result?.type !== "committed") return true;
     for (const row of result.actions) parts.note(row);
     const key = rows[at]?.cacheKey;
-    if (key != null) freed.push(key);
+    if (key == null) return false;
+    if (made[at]?.some(({ type }) => type === "putCacheEntry")) done.push(key);
+    // One that is tried again keeps the key.
+    else if (result.actions.some(({ cacheKey, phase }) => cacheKey === key && isTerminal(phase))) freed.push(key);
     return false;
   });
-  if (freed.length > 0) await wakeWaiters(parts, freed);
+  if (done.length > 0) await wakeWaiters(parts, done);
+  if (freed.length > 0) await wakeNext(parts, freed);
   return again;
 }
 

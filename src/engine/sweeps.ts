@@ -2,7 +2,7 @@
 // What is left to do is committed, so that a crash in between forgets nothing.
 import type { Action, ActionKey } from "../core/action.ts";
 import { attemptOf, batchSize, changesOf, type EngineParts, stopAttempts } from "./parts.ts";
-import { wakeWaiters } from "./waiters.ts";
+import { wakeNext } from "./waiters.ts";
 
 /** Actions that are ended at once, however many parents they have. */
 const maxSwept = 2_000;
@@ -37,5 +37,5 @@ async function letGo(parts: EngineParts, children: readonly Action[], reason: st
   const running = children.filter(({ phase }) => phase === "running");
   stopAttempts(parts, running.map(attemptOf), reason);
   const keys = new Set(children.flatMap(({ cacheKey }) => (cacheKey === null ? [] : [cacheKey])));
-  if (keys.size > 0) await wakeWaiters(parts, [...keys]);
+  if (keys.size > 0) await wakeNext(parts, [...keys]);
 }

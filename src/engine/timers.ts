@@ -1,7 +1,7 @@
 // What time alone changes: timeouts, deadlines, conditions that nobody answered.
 import { isTerminal } from "../core/action.ts";
 import { attemptOf, batchSize, changesOf, type EngineParts, stopAttempts } from "./parts.ts";
-import { wakeWaiters } from "./waiters.ts";
+import { wakeNext } from "./waiters.ts";
 
 /** In these runs, whose moment has come. True if there may be more. */
 export async function fireTimers(parts: EngineParts, runs: readonly number[]): Promise<boolean> {
@@ -13,7 +13,7 @@ export async function fireTimers(parts: EngineParts, runs: readonly number[]): P
       if (changed === null || (await parts.store.commit(changed.changes)).type !== "committed") return false;
       if (action.phase === "running")
         stopAttempts(parts, [attemptOf(action)], changed.next.error?.message ?? "its time is over");
-      if (action.cacheKey !== null && isTerminal(changed.next.phase)) await wakeWaiters(parts, [action.cacheKey]);
+      if (action.cacheKey !== null && isTerminal(changed.next.phase)) await wakeNext(parts, [action.cacheKey]);
       return true;
     }),
   );

@@ -1,5 +1,6 @@
-// Actions that wait because identical work is in flight. They are woken when its key is free; the first
-// to be claimed then finds the result, or does the work itself.
+// Actions that wait because identical work is in flight. All are woken when its result is in the cache,
+// and then take it. When it has none, one of them is woken, and does the work itself: of a thousand that
+// fail one after another, each is woken once.
 import { type Action, isTerminal } from "../core/action.ts";
 import type { Reservation } from "../core/cache.ts";
 import { batchSize, changesOf, type EngineParts } from "./parts.ts";
@@ -11,6 +12,22 @@ export async function wakeWaiters(parts: EngineParts, keys: readonly string[]): 
     const woken = await Promise.all(waiting.map((action) => wake(parts, action)));
     if (waiting.length < batchSize || !woken.some(Boolean)) return;
   }
+}
+
+/** Of those that have waited longest, how many are looked at for one of a run that is served here. */
+const heirsLookedAt = 10;
+
+/** The holder of each key came to no result: wakes one to be the next. */
+export async function wakeNext(parts: EngineParts, keys: readonly string[]): Promise<void> {
+  await Promise.all(
+    keys.map(async (key) => {
+      const waiting = await parts.store.waiting([key], heirsLookedAt);
+      const heir = waiting.find(({ run }) => parts.served.has(run));
+      // One of another process might be of a run that nobody serves any more.
+      if (heir === undefined && waiting.length > 0) await wakeWaiters(parts, [key]);
+      else if (heir !== undefined) await wake(parts, heir);
+    }),
+  );
 }
 
 async function wake(parts: EngineParts, action: Action): Promise<boolean> {
@@ -31,10 +48,22 @@ export async function checkWaiters(parts: EngineParts, runs: Iterable<number>): 
     const waiting = await parts.store.listActions({ run, phases: ["waiting_for_resources"] }, batchSize);
     const keys = [...new Set(waiting.flatMap(({ cacheKey }) => (cacheKey === null ? [] : [cacheKey])))];
     const held = await heldKeys(parts, keys);
-    const free = keys.filter((key) => !held.has(key));
-    if (free.length > 0) await wakeWaiters(parts, free);
+    await wakeForFree(
+      parts,
+      waiting,
+      keys.filter((key) => !held.has(key)),
+    );
   }
   return waitingRuns;
+}
+
+/** Nobody works on these keys: there may be a result, or it was lost with who worked on it. */
+async function wakeForFree(parts: EngineParts, waiting: readonly Action[], free: readonly string[]): Promise<void> {
+  if (free.length === 0) return;
+  const done = new Set((await parts.store.cacheEntries(free)).map(({ key }) => key));
+  if (done.size > 0) await wakeWaiters(parts, [...done]);
+  const heirs = free.flatMap((key) => (done.has(key) ? [] : (waiting.find(({ cacheKey }) => cacheKey === key) ?? [])));
+  await Promise.all(heirs.map((heir) => wake(parts, heir)));
 }
 
 async function heldKeys(parts: EngineParts, keys: readonly string[]): Promise<ReadonlySet<string>> {

@@ -86,7 +86,7 @@ test("close leaves no process and no file", async () => {
 test("directories that a dead process has left are removed, those of a living one stay", async () => {
   const tmp = join(dir, "leftovers");
   const host = hostname().replace(/[^A-Za-z0-9.]/g, "_");
-  mkdirSync(join(tmp, `shell-${host}-999999999-abc`), { recursive: true });
+  for (const kind of ["shell", "bundle"]) mkdirSync(join(tmp, `${kind}-${host}-999999999-abc`), { recursive: true });
   mkdirSync(join(tmp, `shell-${host}-${process.pid}-abc`));
   mkdirSync(join(tmp, "shell-elsewhere-999999999-abc"));
   const executor = openExecutor(1, tmp);

@@ -17,6 +17,7 @@
 //     only the GPUs that it was given.
 // R7  When it ends, so do all processes of its group (guard.ts). An attempt has ended when they have.
 import { mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { BlobStore } from "../blob/blob.ts";
@@ -92,7 +93,7 @@ class ProcessExecutor implements Executor {
   #wake: () => void = () => {};
   #stopListening: () => void = () => {};
   #dir: Promise<string> | null = null;
-  #cleaned: Promise<void> = Promise.resolve();
+  #cleaned: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: ProcessExecutorOptions) {
@@ -161,7 +162,10 @@ class ProcessExecutor implements Executor {
 
   start(wake: () => void): void {
     this.#wake = wake;
-    this.#cleaned = removeLeft(this.#options.tmpDir);
+    this.#cleaned = Promise.all([
+      removeLeft(this.#options.tmpDir, ["shell", "bundle"]),
+      removeLeft(tmpdir(), ["godwit-files"]),
+    ]);
     this.#stopListening();
     this.#stopListening = this.#options.capacity.onRoom(wake);
   }

@@ -2,31 +2,31 @@
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-
-const hostPart = (): string => hostname().replace(/[^A-Za-z0-9.]/g, "_");
+import { type ScratchKind, scratchOwner, scratchPrefix } from "../core/scratch-name.ts";
+import { processState } from "./process-state.ts";
 
 /** A directory for this process. */
 export async function makeDirectory(tmpDir: string): Promise<string> {
   await mkdir(tmpDir, { recursive: true });
-  return mkdtemp(join(tmpDir, `shell-${hostPart()}-${process.pid}-`));
+  return mkdtemp(join(tmpDir, scratchPrefix("shell", hostname(), process.pid)));
 }
 
-/** What dead processes of this machine have left: it may hold large copies. Never rejects. */
-export async function removeLeft(tmpDir: string): Promise<void> {
-  const names = await readdir(tmpDir).catch(() => []); // Not made yet; else the first command will say what is wrong.
+/** What dead processes of this machine have left there: it may hold large copies. Never rejects. */
+export async function removeLeft(dir: string, kinds: readonly ScratchKind[]): Promise<void> {
+  const names = await readdir(dir).catch(() => []); // Not made yet; else the first command will say what is wrong.
   for (const name of names) {
-    const match = /^shell-(.+)-(\d+)-[^-]+$/.exec(name);
-    if (match?.[1] === hostPart() && !isAlive(Number(match[2]))) await removeDirectory(join(tmpDir, name));
+    const owner = scratchOwner(name, kinds, hostname());
+    if (owner !== null && !(await isAlive(owner))) await removeDirectory(join(dir, name));
   }
 }
 
-function isAlive(pid: number): boolean {
+async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+  return (await processState(pid))?.hasEnded !== true;
 }
 
 /** What cannot be removed now (a command may have taken the right away) is left to a later process. */

@@ -8,12 +8,17 @@ import { engineOf } from "./tables.ts";
 export type Locks = Pick<EngineLocks, "hold" | "isHeld" | "release" | "releaseAll">;
 
 // The lock comes first: an engine that others can see has always been live.
-export function register(connection: Connection, locks: Locks, engine: EngineRecord): void {
+export function register(
+  connection: Connection,
+  locks: Locks,
+  engine: EngineRecord & { readonly status?: string },
+): void {
   connection.checkWritable();
   locks.hold(engine.id);
   try {
-    const insert = "insert or replace into engine (id, pid, host, started_at_ms) values (?, ?, ?, ?)";
-    connection.run(insert, engine.id, engine.pid, engine.host, engine.startedAtMs);
+    const insert = "insert or replace into engine (id, pid, host, started_at_ms, status) values (?, ?, ?, ?, ?)";
+    const { id, pid, host, startedAtMs, status = null } = engine;
+    connection.run(insert, id, pid, host, startedAtMs, status);
   } catch (error) {
     locks.release(engine.id);
     throw error;

@@ -195,8 +195,8 @@ export interface Store {
   allocate(engineId: string, held: Amounts, totals: Amounts): Promise<Allocation>;
   /** What the engine says of itself, JSON: replaces what it said before. */
   publish(engineId: string, status: string): Promise<void>;
-  /** Makes an engine known and holds its mark of life (R7). */
-  register(engine: EngineRecord): Promise<void>;
+  /** Makes an engine known, with the first that it says of itself, and holds its mark of life (R7). */
+  register(engine: EngineRecord & { readonly status?: string }): Promise<void>;
   engines(): Promise<readonly (EngineRecord & { readonly isLive: boolean; readonly status: string | null })[]>;
   forget(engineIds: readonly string[]): Promise<void>;
 

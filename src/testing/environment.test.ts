@@ -100,6 +100,23 @@ test("a run's actions are all there, however many", async () => {
   assert.equal((await run.actions()).length, 1_101);
 });
 
+test("what a shell task asks for is there: tokens, GPUs of any model, more than any machine has", {
+  timeout: 20_000,
+}, async () => {
+  const demanding = env.shell({
+    name: "demanding",
+    output: z.object({ devices: z.string() }),
+    command: 'printf "%s" "$CUDA_VISIBLE_DEVICES" > $devices',
+    resources: {
+      cpu: 5_000,
+      disk: "4000000Gi",
+      gpu: "H100:2",
+      tokens: { licence: 3, connections: 1_000 },
+    },
+  });
+  assert.deepEqual(await (await godwit.run(demanding)).outputs(), { devices: "0,1" });
+});
+
 test("a mock stands in for a shell task", async () => {
   godwit.mock(lines, () => ({ count: 9 }));
   assert.deepEqual(await (await godwit.run(lines)).outputs(), { count: 9 });

@@ -15,7 +15,6 @@ import { GodwitError } from "../core/error.ts";
 import type { LogLine } from "../core/messages.ts";
 import { rootName } from "../core/names.ts";
 import type { Duration } from "../core/quantities.ts";
-import type { Machine } from "../core/resources.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import { Engine } from "../engine/engine.ts";
 import { Capacity } from "../executor/capacity.ts";
@@ -31,6 +30,7 @@ import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { FakeClock } from "./clock.ts";
 import { LocalExecutor } from "./local-executor.ts";
+import { onTestMachine, testMachine } from "./machine.ts";
 import { memoryBlobs } from "./memory-blob.ts";
 
 export type TestGodwitOptions = {
@@ -77,15 +77,6 @@ export type TestGodwit = {
 
 export type StartOptions = { readonly name?: string; readonly recover?: string; readonly overwriteCache?: boolean };
 
-/** More than any test asks for: what is tested is the pipeline, not the machine. */
-const testMachine: Machine = {
-  cpuMillis: 1_000_000,
-  memoryBytes: 2 ** 50,
-  diskBytes: 2 ** 50,
-  gpus: Array.from({ length: 64 }, (_, index) => ({ index, model: "test", memoryBytes: null })),
-  tokens: {},
-};
-
 const scope: Scope = { project: "default", domain: "development", caller: "test" };
 
 export const testGodwit = async (options: TestGodwitOptions = {}): Promise<TestGodwit> =>
@@ -121,7 +112,7 @@ export async function testGodwitOn({ clock, store, blobs }: TestGround): Promise
   const tmpDir = await mkdtemp(join(tmpdir(), "godwit-test-"));
   const local = new LocalExecutor({ calls: control, blobs, logs, nowMs: () => clock.nowMs(), tasks, stoodIn: mocks });
   const capacity = new Capacity({ machine: testMachine, limits: {} });
-  const shell = processExecutor({ blobs, logs, capacity, tmpDir, describeTable: describeParquet });
+  const shell = onTestMachine(processExecutor({ blobs, logs, capacity, tmpDir, describeTable: describeParquet }));
   const id = `test-${randomBytes(4).toString("hex")}`;
   await store.register({ id, pid: process.pid, host: "test", startedAtMs: clock.nowMs() });
   engine = new Engine({ id, store, blobs, executors: [local, shell], capacity, clock });

@@ -5,7 +5,7 @@ import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { blobs, bundlesDir, type Files, installed, load, project } from "../../test/fixtures/bundle/project.ts";
+import { blobs, bundlesDir, type Files, installed, load, project, tmpDir } from "../../test/fixtures/bundle/project.ts";
 import { instance } from "../../test/fixtures/bundle/sdk.ts";
 import { GodwitError } from "../core/error.ts";
 import { bundleFile, storeBundle } from "../sdk/bundle.ts";
@@ -158,7 +158,7 @@ test("a package that is gone since the code was bundled is named, with who impor
   const directory = project({ "src/pipeline.ts": 'export { value } from "plain";', ...installed("plain", "1.0.0") });
   const digest = await storeBundle(await bundleFile(join(directory, "src/pipeline.ts"), directory), blobs);
   rmSync(join(directory, "node_modules"), { recursive: true });
-  const loader = codeLoader({ blobs, bundlesDir, sdkUrls: {} });
+  const loader = codeLoader({ blobs, bundlesDir, tmpDir, sdkUrls: {} });
   await assert.rejects(loader.load(digest, directory), (error) => {
     assert(error instanceof GodwitError);
     assert.equal(error.code, "failed_precondition");
@@ -181,7 +181,7 @@ test("files of a bundle that are damaged on disk are put right before they are l
   const directory = project({ "pipeline.ts": "export const mended = 'yes';" });
   const digest = await storeBundle(await bundleFile(join(directory, "pipeline.ts"), directory), blobs);
   const elsewhere = join(directory, "bundles");
-  const options = { blobs, bundlesDir: elsewhere, sdkUrls: {} };
+  const options = { blobs, bundlesDir: elsewhere, tmpDir, sdkUrls: {} };
   await codeLoader(options).load(digest, directory);
   const [place = ""] = readdirSync(join(elsewhere, digest));
   const copy = join(elsewhere, digest, place, "main.mjs");

@@ -5,7 +5,7 @@
 // R2  There is one SDK in a process, however the user's code came to import it.
 // R3  One bundle of two projects is two modules: each sees its own source files (loaded-bundles.ts).
 // R4  Packages are looked up from the module that imports them, as Node would without the bundle.
-import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import {
   getSourceMapsSupport,
   isBuiltin,
@@ -14,12 +14,14 @@ import {
   registerHooks,
   setSourceMapsSupport,
 } from "node:module";
+import { hostname } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
 import type { ModuleGraph, StoredModuleGraph } from "../core/code-graph.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
 import { sha256Hex } from "../core/hash.ts";
+import { scratchPrefix } from "../core/scratch-name.ts";
 import { locate } from "../sdk/call-sites.ts";
 import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
 import { missingExport } from "./missing-export.ts";
@@ -40,6 +42,8 @@ export type CodeLoaderOptions = {
   readonly blobs: BlobStore;
   /** Where bundles are put: `<digest>/<project>/`. */
   readonly bundlesDir: string;
+  /** Where they are made, on the same file system. */
+  readonly tmpDir: string;
   /** URLs of this SDK by what users import. */
   readonly sdkUrls: { readonly [specifier: string]: string };
 };
@@ -101,7 +105,7 @@ type Materialised = { readonly main: string; readonly graph: ModuleGraph };
 async function materialise(
   bundle: string,
   projectDir: string,
-  { blobs, bundlesDir }: CodeLoaderOptions,
+  { blobs, bundlesDir, tmpDir }: CodeLoaderOptions,
 ): Promise<Materialised> {
   const files = await bundleFiles(bundle, blobs);
   const textOf = (path: string): string => {
@@ -113,7 +117,7 @@ async function materialise(
   const map = { ...(JSON.parse(textOf("main.mjs.map")) as object), sourceRoot: `${pathToFileURL(projectDir).href}/` };
   const texts = { "main.mjs": textOf("main.mjs"), "main.mjs.map": JSON.stringify(map) };
   const directory = join(bundlesDir, bundle, sha256Hex(projectDir).slice(0, 16));
-  if (!(await hasTexts(directory, texts))) await writeTexts(directory, texts);
+  if (!(await hasTexts(directory, texts))) await writeTexts(directory, texts, tmpDir);
   const stored = JSON.parse(textOf("modules.json")) as StoredModuleGraph;
   const [node = ""] = process.versions.node.split(".");
   // `import()` tells modules apart by their URL, which must be that of the real file.
@@ -134,10 +138,15 @@ async function hasTexts(directory: string, texts: { readonly [path: string]: str
   return true;
 }
 
-/** Whole or not at all, whoever else does the same now. */
-async function writeTexts(directory: string, texts: { readonly [path: string]: string }): Promise<void> {
-  const temporary = `${directory}.${process.pid}.${Date.now()}.tmp`;
-  await mkdir(temporary, { recursive: true });
+/** Whole or not at all, whoever else does the same now. What is killed here is left in `tmpDir`, under this process's name. */
+async function writeTexts(
+  directory: string,
+  texts: { readonly [path: string]: string },
+  tmpDir: string,
+): Promise<void> {
+  await mkdir(dirname(directory), { recursive: true });
+  await mkdir(tmpDir, { recursive: true });
+  const temporary = await mkdtemp(join(tmpDir, scratchPrefix("bundle", hostname(), process.pid)));
   for (const [path, text] of Object.entries(texts)) await writeFile(join(temporary, path), text);
   try {
     await rename(temporary, directory);

@@ -12,7 +12,8 @@ export const startSdkWorker = (): void =>
   startWorker({
     async open(dataDir) {
       const blobs = await openFileBlobs(join(dataDir, "blobs"));
-      return program(codeLoader({ blobs, bundlesDir: join(dataDir, "bundles"), sdkUrls: ownSdkUrls() }), blobs);
+      const directories = { bundlesDir: join(dataDir, "bundles"), tmpDir: join(dataDir, "tmp") };
+      return program(codeLoader({ blobs, ...directories, sdkUrls: ownSdkUrls() }), blobs);
     },
     currentAttempt,
     errorOf: actionError,
