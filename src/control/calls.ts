@@ -146,6 +146,9 @@ async function currentAttempt(
   caller: AttemptRef,
   names: readonly string[],
 ): Promise<readonly [Action, ...Action[]]> {
+  // If it is not the latest, the commit of what is decided on it is refused.
+  const known = names.length > 0 ? null : (parts.starter()?.underWay(caller.run, caller.action) ?? null);
+  if (known?.attempt === caller.attempt) return [known];
   const found = await parts.store.actions([caller.action, ...names].map((name) => ({ run: caller.run, name })));
   const parent = found.find(({ name }) => name === caller.action);
   if (parent === undefined || parent.phase !== "running" || parent.attempt !== caller.attempt) {

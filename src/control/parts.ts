@@ -27,6 +27,8 @@ export type ControlOptions = {
 export type Starter = {
   /** The same action as running, with room set aside for it; or null: it has to wait its turn. */
   readonly admit: (run: Run, action: Action, spec: TaskSpec) => Action | null;
+  /** The row of an action that it has under way, as far as it knows. */
+  readonly underWay: (run: number, action: string) => Action | null;
   /** They are committed as running. */
   readonly started: (actions: readonly Action[]) => void;
   /** They are not made after all. */

@@ -10,6 +10,9 @@ export const pageSize = 1_000;
 /** Rows kept for a follower that is slower than what it follows; then it reads them. */
 const maxKept = 10_000;
 
+/** What has changed; null: it is not known what. */
+export type OnChange = (actions: readonly Action[] | null) => void;
+
 /** One per control: a commit is looked at once, however many runs are followed. */
 export class ChangeHub {
   readonly #store: Store;
@@ -21,7 +24,7 @@ export class ChangeHub {
   }
 
   /** All changes after that revision. */
-  follow(run: number, afterRevision: number, onChange: () => void): RunChanges {
+  follow(run: number, afterRevision: number, onChange: OnChange): RunChanges {
     const changes = new RunChanges(this.#store, run, afterRevision, onChange, () => this.#leave(changes));
     const followers = this.#followed.get(run) ?? new Set();
     this.#followed.set(run, followers.add(changes));
@@ -58,7 +61,7 @@ export class ChangeHub {
 export class RunChanges {
   readonly run: number;
   readonly #store: Store;
-  readonly #onChange: () => void;
+  readonly #onChange: OnChange;
   readonly #onClose: () => void;
   /** Handed on, or passed over because a later row says more. */
   #given: number;
@@ -67,7 +70,7 @@ export class RunChanges {
   #kept: Action[] = [];
   #isBehind = true;
 
-  constructor(store: Store, run: number, afterRevision: number, onChange: () => void, onClose: () => void) {
+  constructor(store: Store, run: number, afterRevision: number, onChange: OnChange, onClose: () => void) {
     this.#store = store;
     this.run = run;
     this.#given = afterRevision;
@@ -105,7 +108,7 @@ export class RunChanges {
 
   doubt(): void {
     this.#isBehind = true;
-    this.#onChange();
+    this.#onChange(null);
   }
 
   add(range: { readonly first: number; readonly last: number }, actions: readonly Action[]): void {
@@ -116,7 +119,7 @@ export class RunChanges {
       if (this.#kept.length > maxKept) this.#isBehind = true;
     }
     if (this.#isBehind) this.#kept = [];
-    this.#onChange();
+    this.#onChange(actions);
   }
 
   #take(): readonly Action[] {

@@ -1,6 +1,5 @@
 // Telling what changes: to the CLI about a run, to an attempt about its calls. Both read the rows that
 // changed since a revision; a notification only says that it is time to look.
-import { setTimeout } from "node:timers/promises";
 import { type Action, isTerminal } from "../core/action.ts";
 import type { AttemptRef, CallState } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
@@ -20,8 +19,15 @@ class Wakeup {
     this.#waiting?.();
   };
 
-  async wait(): Promise<void> {
-    if (!this.#isSet) await new Promise<void>((resolve) => (this.#waiting = resolve));
+  /** At most so long. */
+  async wait(limitMs?: number): Promise<void> {
+    if (!this.#isSet) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting = resolve;
+      const timer = limitMs === undefined ? null : setTimeout(resolve, limitMs);
+      await promise;
+      if (timer !== null) clearTimeout(timer);
+    }
     this.#waiting = null;
     this.#isSet = false;
   }
@@ -35,8 +41,16 @@ export async function* watchRun(
 ): AsyncIterable<RunUpdate> {
   const { id } = await getRun(parts, scope, name);
   const wakeup = new Wakeup();
-  const changes = parts.changes.follow(id, 0, wakeup.set);
-  signal.addEventListener("abort", wakeup.set);
+  const hurry = new Wakeup();
+  const changes = parts.changes.follow(id, 0, (actions) => {
+    wakeup.set();
+    if (actions?.some(isUrgent) !== false) hurry.set();
+  });
+  const stop = (): void => {
+    wakeup.set();
+    hurry.set();
+  };
+  signal.addEventListener("abort", stop);
   try {
     let last: Run | null = null;
     for (;;) {
@@ -48,8 +62,8 @@ export async function* watchRun(
       last = run;
       if (signal.aborted) return;
       if (actions.length > 0) {
-        // Much is going on: more of it together is less work, and soon enough for whoever looks.
-        if (actions.length >= manyActions && !isTerminal(run.phase)) await pause(gatherMs, signal);
+        // What changes in a moment is told together: that is less work, and soon enough for whoever looks.
+        if (actions.length < pageSize && !isTerminal(run.phase)) await hurry.wait(gatherMs);
         continue;
       }
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
@@ -57,17 +71,16 @@ export async function* watchRun(
     }
   } finally {
     changes.close();
-    signal.removeEventListener("abort", wakeup.set);
+    signal.removeEventListener("abort", stop);
   }
 }
 
-/** A page with so many is followed by a moment in which the next one gathers. */
-const manyActions = 20;
-const gatherMs = 50;
+/** From one page that is not full to the next. */
+const gatherMs = 30;
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => undefined); // Only an abort rejects, and is seen by who asked.
-}
+/** What somebody may be waiting for: the end of the run, or a question. */
+const isUrgent = ({ parent, phase, type }: Action): boolean =>
+  type === "condition" || (parent === null && isTerminal(phase));
 
 type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup; failure: { readonly error: unknown } | null };
 

@@ -55,6 +55,10 @@ export class Newcomers {
     return running;
   }
 
+  underWay(run: number, action: string): Action | null {
+    return this.#parts.live.get(run, action) ?? null;
+  }
+
   started(actions: readonly Action[]): void {
     const starting = actions.flatMap((action): readonly Starting[] => {
       const admitted = this.#take(action);

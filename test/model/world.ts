@@ -107,6 +107,7 @@ export class World {
   /** Of the engine that serves the run, as in a process of its own. */
   readonly #starter: Starter = {
     admit: (run, action, spec) => this.#serverOf(run.id)?.engine.starter.admit(run, action, spec) ?? null,
+    underWay: (run, action) => this.#serverOf(run)?.engine.starter.underWay(run, action) ?? null,
     started: (actions) => {
       for (const action of actions) this.#serverOf(action.run)?.engine.starter.started([action]);
     },
