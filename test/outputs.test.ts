@@ -32,13 +32,13 @@ test("a report is named at the end of a run and written where it is wanted", asy
 
 test("a run without a report of its own tells which actions have one, in few lines", async () => {
   const out = await said("run", "cli.ts", "pages", "--count", "6", "--name", "several");
-  assert.equal(out.match(/report of page: godwit get report several \w{6}$/gm)?.length, 3);
+  assert.equal(out.match(/report of page: godwit get report several \w{10}$/gm)?.length, 3);
   assert.match(out, /and 3 more/);
   const { code, stderr } = await project.run(["get", "report", "several"]);
   assert.equal(code, 2);
-  assert.match(stderr, /pages of several has no report\. These have:\n {2}godwit get report several \w{6}/);
-  const command = /godwit (get report several \w{6})/.exec(stderr)?.[1] ?? "";
-  assert.match(await said(...command.split(" ")), /several-page-\w{6}\.html/);
+  assert.match(stderr, /pages of several has no report\. These have:\n {2}godwit get report several \w{10}/);
+  const command = /godwit (get report several \w{10})/.exec(stderr)?.[1] ?? "";
+  assert.match(await said(...command.split(" ")), /several-page-\w{10}\.html/);
   assert.doesNotMatch(await said("run", "cli.ts", "talk"), /report/);
 });
 

@@ -62,8 +62,8 @@ export async function* watchRun(
       last = run;
       if (signal.aborted) return;
       if (actions.length > 0) {
-        // What changes in a moment is told together: that is less work, and soon enough for whoever looks.
-        if (actions.length < pageSize && !isTerminal(run.phase)) await hurry.wait(gatherMs);
+        // Much is going on: more of it together is less work, and soon enough for whoever looks.
+        if (actions.length >= manyActions && !isTerminal(run.phase)) await hurry.wait(gatherMs);
         continue;
       }
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
@@ -75,8 +75,9 @@ export async function* watchRun(
   }
 }
 
-/** From one page that is not full to the next. */
-const gatherMs = 30;
+/** A page with so many is followed by a moment in which the next one gathers. */
+const manyActions = 20;
+const gatherMs = 50;
 
 /** What somebody may be waiting for: the end of the run, or a question. */
 const isUrgent = ({ parent, phase, type }: Action): boolean =>
