@@ -125,8 +125,9 @@ export function openGodwitSystem(project: Project): System {
 const words = (): Words => ({
   version: String(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version),
   acknowledges:
-    "a call is answered when its outcome is committed in the data directory; the call was, before it was sent to a worker",
-  syncs: "SQLite, WAL, synchronous=FULL: one fdatasync a commit; changes of one moment share a commit",
+    "a call is answered when its outcome is committed and synced; the call itself was committed before it was sent to a worker, and is synced with its outcome at the latest: until then it outlives the process, and not a power failure",
+  syncs:
+    "SQLite, WAL: an fdatasync of the log after each commit of outcomes, traces and commands, before it is answered; changes of one moment share both",
   concurrency:
     "window: one parent task with map(…, { concurrency: N }); chains: N parent tasks at once, each calling one after another; fan-out: map over all. `godwit run` with its defaults: warm worker processes, one a core. Steps are traces",
 });
