@@ -26,10 +26,6 @@ export class LaneQueue {
     this.isWhole = isWhole;
   }
 
-  get size(): number {
-    return this.#actions.size;
-  }
-
   peek(): Action | null {
     for (; this.#first < this.#order.length; this.#first++) {
       const action = this.#order[this.#first] as Action;
@@ -38,10 +34,6 @@ export class LaneQueue {
     this.#order = [];
     this.#first = 0;
     return null;
-  }
-
-  has(name: string): boolean {
-    return this.#actions.has(name);
   }
 
   /** The first of them, in order. */
@@ -72,7 +64,7 @@ export class LaneQueue {
   }
 
   /** What was read from the store, in its order, in the place of all that was here. */
-  fill(actions: readonly Action[], isWhole: boolean): void {
+  #fill(actions: readonly Action[], isWhole: boolean): void {
     this.#actions = new Map(actions.map((action) => [action.name, action]));
     this.#order = [...actions];
     this.#first = 0;
@@ -86,13 +78,13 @@ export class LaneQueue {
   endReading(actions: readonly Action[], isWhole: boolean): void {
     const missed = this.#missed ?? [];
     this.#missed = null;
-    this.fill(actions, isWhole);
-    for (const action of missed) if (!this.has(action.name)) this.put(action);
+    this.#fill(actions, isWhole);
+    for (const action of missed) if (!this.#actions.has(action.name)) this.put(action);
   }
 
   #cut(): void {
     const kept = [...this.entries()].slice(0, maxPerLane / 2);
-    this.fill(kept, false);
+    this.#fill(kept, false);
   }
 
   #placeOf(action: Action): number {

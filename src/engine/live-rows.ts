@@ -14,14 +14,6 @@ export class LiveRows {
     return this.#rows.get(keyOf(run, name));
   }
 
-  get size(): number {
-    return this.#rows.size;
-  }
-
-  values(): Iterable<Action> {
-    return this.#rows.values();
-  }
-
   /** False if it is older than what is known already. */
   note(action: Action): boolean {
     const key = keyOf(action.run, action.name);
