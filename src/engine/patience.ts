@@ -23,10 +23,13 @@ export class Patience {
   #restsUntilMs = Number.NEGATIVE_INFINITY;
 
   /** Who is to go first, as soon as it can; null: nobody. */
-  next(queues: Iterable<RunQueue>, nowMs: number): Turn | null {
-    const turns = [...queues].flatMap((queue) =>
-      [...queue.lanes.values()].flatMap((lane) => turnOf(queue, lane) ?? []),
-    );
+  next(queues: readonly RunQueue[], nowMs: number): Turn | null {
+    // As a rule nobody has been refused, and then there is nothing to look at.
+    if (!queues.some(({ lanes }) => [...lanes.values()].some(isRefused))) {
+      this.#rest(nowMs);
+      return null;
+    }
+    const turns = queues.flatMap((queue) => [...queue.lanes.values()].flatMap((lane) => turnOf(queue, lane) ?? []));
     const keeping = turns.find(({ lane }) => lane === this.#keeping?.lane && isRefused(lane));
     if (keeping !== undefined) return keeping;
     this.#rest(nowMs);
