@@ -3,8 +3,10 @@
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { compileIdl } from "./idl.ts";
 
 const root = join(import.meta.dirname, "..");
+compileIdl();
 // Files that have been moved or deleted must not stay in the package.
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const compiler = spawnSync(join(root, "node_modules/.bin/tsc"), ["--project", "tsconfig.build.json"], {

@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { compileIdl } from "./idl.ts";
 
 /** A test that hangs fails after this, by name, instead of holding up the whole. */
 const testTimeoutMs = 10 * 60_000;
@@ -22,6 +23,7 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
+compileIdl();
 // At least two at a time: many tests wait for child processes.
 const concurrency = Math.max(2, availableParallelism());
 const runner = spawnSync(
