@@ -1,14 +1,12 @@
 // Runs: creating, listing, aborting.
 import { toPayload } from "../blob/payload.ts";
-import { queuedAction } from "../core/action.ts";
-import { cacheKey, hashInputs } from "../core/cache.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson } from "../core/hash.ts";
-import { checkRunName, didYouMean, newRunName, rootName, taskIdentity } from "../core/names.ts";
-import { laneOf } from "../core/resources.ts";
+import { checkRunName, didYouMean, newRunName, rootName } from "../core/names.ts";
+import { newRun, type RunPlan, runId } from "../core/new-run.ts";
 import type { Run } from "../core/run.ts";
-import { interfaceHash, specDigest, type TaskSpec } from "../core/task.ts";
-import { hashLiterals } from "../core/value.ts";
+import { specDigest, type TaskSpec } from "../core/task.ts";
+import { hashLiterals, type Payload } from "../core/value.ts";
 import { manifestKey } from "../store/documents.ts";
 import type { Change } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
@@ -28,28 +26,8 @@ export async function createRun(
   const inputsHash = hashLiterals(wanted.inputs);
   const recovers = wanted.recovers === null ? null : await getRun(parts, scope, wanted.recovers);
   for (let tries = 0; tries < 5; tries++) {
-    const run = newRun(parts, scope, { wanted, spec, recovers });
-    const nowMs = parts.nowMs();
-    const root = queuedAction(
-      {
-        run: run.id,
-        name: rootName,
-        parent: null,
-        depth: 0,
-        type: "task",
-        label: spec.shortName,
-        group: null,
-        identity: taskIdentity(spec.name, interfaceHash(spec.interface)),
-        spec: specDigest(spec),
-        inputs,
-        inputsHash,
-        cacheKey: spec.cache.type === "off" ? null : cacheKey(scope, spec, hashInputs(wanted.inputs)),
-        priority: run.priority,
-        lane: laneOf(spec),
-      },
-      spec.timeouts,
-      nowMs,
-    );
+    const plan = planOf(parts, scope, { wanted, spec, inputs, recovers });
+    const { run, root } = newRun(plan, parts.nowMs());
     const documents = [
       ...wanted.manifest.tasks.map((task) => ({ digest: specDigest(task), text: canonicalJson(task) })),
     ];
@@ -88,33 +66,29 @@ async function sameRun(parts: Parts, existing: Run, spec: TaskSpec, inputsHash: 
   );
 }
 
-function newRun(
-  parts: Parts,
-  scope: Scope,
-  { wanted, spec, recovers }: { readonly wanted: NewRun; readonly spec: TaskSpec; readonly recovers: Run | null },
-): Run {
-  return {
-    // 48 random bits: what SQLite and JavaScript both keep exactly.
-    id: Buffer.from(parts.randomBytes(6)).readUIntBE(0, 6),
-    project: scope.project,
-    domain: scope.domain,
-    name: wanted.name === null ? newRunName(parts.randomBytes(10)) : checkRunName(wanted.name),
-    task: wanted.task,
-    bundle: wanted.manifest.bundle,
-    source: wanted.source,
-    phase: "queued",
-    createdAtMs: parts.nowMs(),
-    endedAtMs: null,
-    caller: scope.caller,
-    owner: null,
-    abortReason: null,
-    recovers: recovers === null ? null : { run: recovers.id, name: recovers.name },
-    overwriteCache: wanted.overwriteCache,
-    priority: wanted.priority ?? spec.priority ?? 0,
-    maxConcurrency: wanted.maxConcurrency ?? null,
-    revision: 0,
-  };
-}
+type Wanted = {
+  readonly wanted: NewRun;
+  readonly spec: TaskSpec;
+  readonly inputs: Payload;
+  readonly recovers: Run | null;
+};
+
+const planOf = (parts: Parts, scope: Scope, { wanted, spec, inputs, recovers }: Wanted): RunPlan => ({
+  id: runId(parts.randomBytes(6)),
+  project: scope.project,
+  domain: scope.domain,
+  name: wanted.name === null ? newRunName(parts.randomBytes(10)) : checkRunName(wanted.name),
+  bundle: wanted.manifest.bundle,
+  source: wanted.source,
+  caller: scope.caller,
+  recovers: recovers === null ? null : { run: recovers.id, name: recovers.name },
+  overwriteCache: wanted.overwriteCache,
+  maxConcurrency: wanted.maxConcurrency ?? null,
+  spec,
+  literals: wanted.inputs,
+  inputs,
+  priority: wanted.priority ?? null,
+});
 
 export async function getRun(parts: Parts, scope: Scope, name: string): Promise<Run> {
   const run = await parts.store.run(scope.project, scope.domain, name);
