@@ -1,5 +1,5 @@
 // The words in which control is asked and answers.
-import type { Action, Phase } from "../core/action.ts";
+import type { Action, ActionError, Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
 import type { EngineStatus } from "../core/engine-status.ts";
@@ -87,7 +87,33 @@ export type EngineView = {
   readonly runs: readonly string[];
 };
 
+/** What a parent calls that speaks a protocol of another SDK: under a name that it chose. */
+export type Enqueued =
+  | {
+      readonly type: "task";
+      readonly name: string;
+      readonly spec: TaskSpec;
+      readonly inputs: Literals;
+      readonly group: string | null;
+    }
+  /** A step inside the parent that has ended. */
+  | {
+      readonly type: "trace";
+      readonly name: string;
+      readonly label: string;
+      readonly startedAtMs: number;
+      readonly endedAtMs: number;
+      readonly outputs: Literals | null;
+      readonly error: ActionError | null;
+    }
+  | { readonly type: "condition"; readonly name: string; readonly condition: ConditionSpec };
+
 /** What changed since the last one; a first one with everything comes at once. */
 export type RunUpdate = { readonly run: RunView; readonly actions: readonly Action[] };
+
+/** Of the children of an action. `listed`: all that there were at first have been told. */
+export type ChildrenUpdate =
+  | { readonly type: "actions"; readonly actions: readonly Action[] }
+  | { readonly type: "listed" };
 
 export type LogRead = { readonly attempt: number; readonly line: LogLine };

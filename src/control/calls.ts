@@ -32,7 +32,7 @@ import {
 import { laneOf } from "../core/resources.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
-import { specDigest, type Timeouts, withOverrides } from "../core/task.ts";
+import { specDigest, type TaskSpec, type Timeouts, withOverrides } from "../core/task.ts";
 import { emptyPayload, type Payload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
 import { ancestors } from "../store/lineage.ts";
@@ -264,16 +264,18 @@ function makeAction({
       timeouts,
     };
   }
-  const task = tasks.get(request.task);
+  const task = request.spec === undefined ? tasks.get(request.task) : null;
   if (task === undefined) return null;
+  const said = task?.spec ?? (request.spec as TaskSpec);
   const isOverridden = Object.keys(request.overrides).length > 0;
-  const spec = isOverridden ? withOverrides(task.spec, request.overrides) : task.spec;
-  const digest = isOverridden ? specDigest(spec) : task.digest;
-  if (isOverridden) documents.set(digest, canonicalJson(spec));
+  const spec = isOverridden ? withOverrides(said, request.overrides) : said;
+  const isNew = isOverridden || task === null;
+  const digest = isNew ? specDigest(spec) : task.digest;
+  if (isNew) documents.set(digest, canonicalJson(spec));
   const placed: Placed = {
     spec: digest,
     cacheKey: spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes),
-    lane: isOverridden ? laneOf(spec) : task.lane,
+    lane: isNew ? laneOf(spec) : task.lane,
     priority: spec.priority ?? parent.priority,
   };
   return {

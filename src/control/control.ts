@@ -13,7 +13,9 @@ import type {
   ActionListing,
   ActionView,
   CacheExplanation,
+  ChildrenUpdate,
   EngineView,
+  Enqueued,
   LogRead,
   NewRun,
   Page,
@@ -24,9 +26,12 @@ import type {
 } from "./answers.ts";
 import { explain, listCache, removeCache } from "./cache.ts";
 import { abortCalls, attach, call } from "./calls.ts";
+import { watchAction, watchChildren } from "./children.ts";
+import { enqueue } from "./enqueue.ts";
 import { readLogs } from "./logs.ts";
 import { type ControlOptions, partsOf } from "./parts.ts";
 import { listReports } from "./reports.ts";
+import { RunFeeds } from "./run-feed.ts";
 import { abortRun, createRun, getRun, listRuns, withCounts } from "./runs.ts";
 import { engines, waitReasons } from "./waits.ts";
 import { CallFeeds, watchRun } from "./watch.ts";
@@ -35,7 +40,9 @@ export type {
   ActionListing,
   ActionView,
   CacheExplanation,
+  ChildrenUpdate,
   EngineView,
+  Enqueued,
   LogRead,
   NewRun,
   Page,
@@ -63,6 +70,12 @@ export interface Control extends TaskCalls {
   getAction(scope: Scope, run: string, action: string): Promise<ActionView>;
   /** Those that have a report, the root first; of a large run not more than its first 1,000 tasks are looked at. */
   listReports(scope: Scope, run: string): Promise<readonly Action[]>;
+  /** Makes a call on behalf of the parent's current attempt. `aborted` if the parent has ended. */
+  enqueue(scope: Scope, run: string, parent: string, call: Enqueued): Promise<Action>;
+  /** The action at once, and again after each change until it has ended; `action` as in `getAction`. */
+  watchAction(scope: Scope, run: string, action: string, signal: AbortSignal): AsyncIterable<ActionView>;
+  /** Of the action with that name, made or not: all its children in pages, `listed`, then what changes, until `signal` aborts. */
+  watchChildren(scope: Scope, run: string, action: string, signal: AbortSignal): AsyncIterable<ChildrenUpdate>;
   abortAction(scope: Scope, run: string, action: string, reason: string): Promise<Action>;
   /** `condition` as `action` above. `value` is JSON and has to be of the condition's type. */
   signal(scope: Scope, run: string, condition: string, value: unknown): Promise<Action>;
@@ -99,7 +112,8 @@ export interface Control extends TaskCalls {
 
 export function openControl(options: ControlOptions): Control {
   const parts = partsOf(options);
-  const feeds = new CallFeeds(parts);
+  const feeds = new RunFeeds(parts);
+  const callFeeds = new CallFeeds(parts, feeds);
   return {
     createRun: (scope, run) => createRun(parts, scope, run),
     getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
@@ -109,6 +123,9 @@ export function openControl(options: ControlOptions): Control {
     listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
     getAction: (scope, run, action) => getAction(parts, scope, run, action),
     listReports: (scope, run) => listReports(parts, scope, run),
+    enqueue: (scope, run, parent, enqueued) => enqueue(parts, scope, { run, parent }, enqueued),
+    watchAction: (scope, run, action, signal) => watchAction(parts, feeds, scope, { run, action, signal }),
+    watchChildren: (scope, run, action, signal) => watchChildren(parts, feeds, scope, { run, action, signal }),
     abortAction: (scope, run, action, reason) => abortAction(parts, scope, run, action, reason),
     signal: (scope, run, condition, value) => signal(parts, scope, run, condition, value),
     explain: (scope, run, action) => explain(parts, scope, run, action),
@@ -121,7 +138,7 @@ export function openControl(options: ControlOptions): Control {
     listCache: (scope, task, limit) => listCache(parts, scope, task, limit),
     removeCache: (scope, which) => removeCache(parts, scope, which),
     call: (caller, calls) => call(parts, caller, calls),
-    follow: (caller, signal) => feeds.follow(caller, signal),
+    follow: (caller, signal) => callFeeds.follow(caller, signal),
     attach: (caller, attached) => attach(parts, caller, attached),
     abortCalls: (caller, names, reason) => abortCalls(parts, caller, names, reason),
   };

@@ -6,32 +6,10 @@ import type { Run } from "../core/run.ts";
 import type { RunUpdate, Scope } from "./answers.ts";
 import { stateOf } from "./calls.ts";
 import type { Parts } from "./parts.ts";
-import { pageSize, type RunChanges } from "./run-changes.ts";
+import { pageSize } from "./run-changes.ts";
+import type { Listener, RunFeeds } from "./run-feed.ts";
 import { getRun, withCounts } from "./runs.ts";
-
-/** A wake-up that is remembered until somebody waits for it. */
-class Wakeup {
-  #isSet = false;
-  #waiting: (() => void) | null = null;
-
-  readonly set = (): void => {
-    this.#isSet = true;
-    this.#waiting?.();
-  };
-
-  /** At most so long. */
-  async wait(limitMs?: number): Promise<void> {
-    if (!this.#isSet) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting = resolve;
-      const timer = limitMs === undefined ? null : setTimeout(resolve, limitMs);
-      await promise;
-      if (timer !== null) clearTimeout(timer);
-    }
-    this.#waiting = null;
-    this.#isSet = false;
-  }
-}
+import { Wakeup } from "./wakeup.ts";
 
 export async function* watchRun(
   parts: Parts,
@@ -85,87 +63,13 @@ const isUrgent = ({ parent, phase, type }: Action): boolean =>
 
 type Follower = { readonly states: CallState[]; readonly wakeup: Wakeup; failure: { readonly error: unknown } | null };
 
-/**
- * The changes of one run, read once and handed to every attempt that follows its calls: the cost is
- * that of the changes, however many parents wait.
- */
-class RunFeed {
-  readonly #followers = new Map<string, Set<Follower>>();
-  readonly #changes: RunChanges;
-  #isReading = false;
-  #isStale = false;
-
-  constructor(parts: Parts, run: number, afterRevision: number) {
-    this.#changes = parts.changes.follow(run, afterRevision, () => this.#read());
-    this.#read();
-  }
-
-  get size(): number {
-    return this.#followers.size;
-  }
-
-  add(parent: string, follower: Follower): void {
-    const followers = this.#followers.get(parent) ?? new Set();
-    followers.add(follower);
-    this.#followers.set(parent, followers);
-  }
-
-  remove(parent: string, follower: Follower): void {
-    const followers = this.#followers.get(parent);
-    followers?.delete(follower);
-    if (followers?.size === 0) this.#followers.delete(parent);
-  }
-
-  close(): void {
-    this.#changes.close();
-  }
-
-  #read(): void {
-    this.#isStale = true;
-    if (this.#isReading) return;
-    this.#isReading = true;
-    this.#readAll()
-      .catch((error: unknown) => this.#tell(error))
-      .finally(() => {
-        this.#isReading = false;
-        if (this.#isStale) this.#read();
-      });
-  }
-
-  async #readAll(): Promise<void> {
-    while (this.#isStale) {
-      this.#isStale = false;
-      const page = await this.#changes.next();
-      if (page.length > 0) this.#isStale = true;
-      this.#hand(page);
-    }
-  }
-
-  /** Who follows must not wait for ever for what cannot be read. */
-  #tell(error: unknown): void {
-    for (const follower of [...this.#followers.values()].flatMap((followers) => [...followers])) {
-      follower.failure = { error };
-      follower.wakeup.set();
-    }
-  }
-
-  #hand(page: readonly Action[]): void {
-    for (const action of page) {
-      if (action.parent === null || !isTerminal(action.phase)) continue;
-      for (const follower of this.#followers.get(action.parent) ?? []) {
-        follower.states.push(stateOf(action));
-        follower.wakeup.set();
-      }
-    }
-  }
-}
-
 export class CallFeeds {
   readonly #parts: Parts;
-  readonly #feeds = new Map<number, RunFeed>();
+  readonly #feeds: RunFeeds;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, feeds: RunFeeds) {
     this.#parts = parts;
+    this.#feeds = feeds;
   }
 
   /**
@@ -174,16 +78,15 @@ export class CallFeeds {
    */
   follow(caller: AttemptRef, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
     const follower: Follower = { states: [], wakeup: new Wakeup(), failure: null };
-    const feed = this.#feeds.get(caller.run);
-    feed?.add(caller.action, follower);
-    const ready = feed === undefined ? this.#open(caller, follower) : Promise.resolve();
+    const listener = listenerOf(follower);
+    const isJoined = this.#feeds.join(caller.run, caller.action, listener);
+    const ready = isJoined ? Promise.resolve() : this.#open(caller, listener);
     signal.addEventListener("abort", follower.wakeup.set, { once: true });
-    return this.#states(caller, follower, ready, signal);
+    return this.#states({ caller, follower, listener }, ready, signal);
   }
 
   async *#states(
-    caller: AttemptRef,
-    follower: Follower,
+    { caller, follower, listener }: Following,
     ready: Promise<void>,
     signal: AbortSignal,
   ): AsyncIterable<readonly CallState[]> {
@@ -197,20 +100,26 @@ export class CallFeeds {
         if (states.length > 0) yield states;
       }
     } finally {
-      const feed = this.#feeds.get(caller.run);
-      feed?.remove(caller.action, follower);
-      if (feed?.size === 0) {
-        feed.close();
-        this.#feeds.delete(caller.run);
-      }
+      this.#feeds.leave(caller.run, caller.action, listener);
     }
   }
 
   /** A feed begins where the attempt did: none of its calls can have changed before. */
-  async #open(caller: AttemptRef, follower: Follower): Promise<void> {
+  async #open(caller: AttemptRef, listener: Listener): Promise<void> {
     const [parent] = await this.#parts.store.actions([{ run: caller.run, name: caller.action }]);
-    const feed = this.#feeds.get(caller.run) ?? new RunFeed(this.#parts, caller.run, parent?.revision ?? 0);
-    this.#feeds.set(caller.run, feed);
-    feed.add(caller.action, follower);
+    this.#feeds.open(caller.run, caller.action, listener, parent?.revision ?? 0);
   }
 }
+
+type Following = { readonly caller: AttemptRef; readonly follower: Follower; readonly listener: Listener };
+
+const listenerOf = (follower: Follower): Listener => ({
+  onRows: (rows) => {
+    for (const action of rows) if (isTerminal(action.phase)) follower.states.push(stateOf(action));
+    if (follower.states.length > 0) follower.wakeup.set();
+  },
+  onFailure: (error) => {
+    follower.failure = { error };
+    follower.wakeup.set();
+  },
+});

@@ -52,6 +52,8 @@ export type Call =
       readonly isNamed: boolean;
       /** Full name of a task of the same bundle. */
       readonly task: string;
+      /** The task itself, if it is of no bundle. */
+      readonly spec?: TaskSpec;
       readonly overrides: Overrides;
       readonly group: string | null;
       readonly identity: string;

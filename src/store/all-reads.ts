@@ -54,6 +54,7 @@ export function allReads(connection: Connection, { read, readRows, told, toldRow
     counts: (run, parent) => told(() => actionReads.counts(connection, run, parent)),
     actions: (keys) => readRows(keys.length, () => actionReads.actions(connection, keys)),
     listActions: (filter, limit) => toldRows(limit, () => listActions(connection, filter, limit)),
+    lastRevision: (run) => read(() => runReads.lastRevision(connection, run)),
     changedActions: (query) => toldRows(query.limit, () => actionReads.changedActions(connection, query)),
     attempts: (key) => told(() => runReads.attempts(connection, key)),
     lanes: (run, limit) => readRows(limit, () => claimReads.lanes(connection, run, limit)),

@@ -18,6 +18,9 @@ export function run(connection: Connection, project: string, domain: string, nam
 export const runsById = (connection: Connection, ids: readonly number[]): readonly Run[] =>
   connection.reading(() => ids.flatMap((id) => connection.all(runById, id).map(runOf)));
 
+export const lastRevision = (connection: Connection, run: number): number =>
+  connection.number("select last_revision from run where id = ?", run) ?? 0;
+
 const newestFirst = "and (created_at_ms, id) < (?, ?) order by created_at_ms desc, id desc limit ?";
 const listOfDomain = `select -created_at_ms, -id from run where project = ? and domain = ? and phase = ? ${newestFirst}`;
 const listOfTask = `select -created_at_ms, -id from run where project = ? and domain = ? and task = ? and phase = ? ${newestFirst}`;

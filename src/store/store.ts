@@ -156,6 +156,8 @@ export interface Store {
   actions(keys: readonly ActionKey[]): Promise<readonly Action[]>;
   /** In order of creation. */
   listActions(filter: ActionFilter, limit: number): Promise<readonly Action[]>;
+  /** The last that any row of the run got; 0 if there is no such run. Whoever reads rows after this can follow from it. */
+  lastRevision(run: number): Promise<number>;
   /** R3. In order of revision. */
   changedActions(query: ChangesQuery): Promise<readonly Action[]>;
   attempts(key: ActionKey): Promise<readonly AttemptRecord[]>;
