@@ -1,7 +1,8 @@
 // The house rules of STYLE.md that a program can check, over a tree of sources given as text.
 //
 // R1  A folder of src imports only those that its row in the table names, and of them only the doors.
-// R2  A package is imported by the one folder whose row names it.
+// R2  A package is imported by the one folder whose row names it. Those that are the words of the protocol, which
+//     both of its ends speak, are listed beside the table, and named by each row that may use them.
 // R3  No import cycles; imports of types count.
 // R4  Nothing but tests imports tests.
 // R5  At most 400 lines a file, and 70 a function that is not a test.
@@ -35,10 +36,10 @@ const emptyName = /^(types|interfaces)$|(^|-)(utils?|helpers?|common|misc|base|m
 export type Violation = { readonly rule: string; readonly offender: string };
 
 /** Every offence against R1 to R8, in order of file. */
-export function violations(tree: Tree, layers: Layers): readonly Violation[] {
+export function violations(tree: Tree, layers: Layers, shared: readonly string[] = []): readonly Violation[] {
   const modules = [...tree].map(([path, text]) => readModule(path, text));
   const found = modules.flatMap((module) => [...shape(module), ...names(module.path), ...imports(module, layers)]);
-  return [...found, ...cycles(modules), ...sharedPackages(layers)];
+  return [...found, ...cycles(modules), ...sharedPackages(layers, shared)];
 }
 
 type Node = { readonly type: string; readonly start: number; readonly end: number; readonly [key: string]: unknown };
@@ -137,19 +138,16 @@ function folderImport({ row, layer }: { readonly row: string; readonly layer: La
 }
 
 function packageImport(row: string, layer: Layer, specifier: string, offender: string): readonly Violation[] {
-  const name =
-    specifier.startsWith("#") || specifier.startsWith("@")
-      ? specifier.split("/", 2).join("/")
-      : specifier.split("/")[0];
+  const name = specifier.startsWith("@") ? specifier.split("/", 2).join("/") : specifier.split("/")[0];
   if (layer.packages?.includes(name as string)) return [];
   if (specifier.startsWith("node:") && row !== "core" && !guardedModules.includes(specifier)) return [];
   return [{ rule: `R2 ${row} may not use ${name}`, offender }];
 }
 
-function sharedPackages(layers: Layers): readonly Violation[] {
+function sharedPackages(layers: Layers, shared: readonly string[]): readonly Violation[] {
   const rows = Object.entries(layers).flatMap(([row, { packages = [] }]) => packages.map((name) => ({ row, name })));
   return rows
-    .filter(({ name }) => !name.startsWith("node:"))
+    .filter(({ name }) => !name.startsWith("node:") && !shared.includes(name))
     .filter(({ row, name }) => rows.some((other) => other.name === name && other.row < row))
     .map(({ row, name }) => ({ rule: "R2 a package belongs to one folder", offender: `${name} in ${row}` }));
 }
