@@ -55,6 +55,12 @@ const layers: Layers = {
       "doctor/",
     ],
   },
+  // The package that speaks Connect is used wherever messages are sent or received.
+  server: {
+    may: ["core"],
+    packages: ["@connectrpc/connect", "@connectrpc/connect-node", "fastify", "node:http", "node:net", "pino"],
+  },
+  "service.ts": { may: ["core", "settings", "godwit.ts", "server"], packages: ["@connectrpc/connect"] },
   testing: {
     may: [
       "core",
@@ -73,7 +79,10 @@ const layers: Layers = {
     packages: ["node:child_process"],
   },
   "testing.ts": { may: ["testing/"] },
-  cli: { may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts"], packages: ["commander"] },
+  cli: {
+    may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts", "server", "service.ts"],
+    packages: ["commander"],
+  },
 };
 
 /** Of the protocol that server and clients speak. */
