@@ -20,7 +20,7 @@ const layers: Layers = {
     doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
     packages: ["node:sqlite", "node:worker_threads"],
   },
-  blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
+  blob: { may: ["core"], doors: ["blob/archive.ts", "blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {
     may: ["core", "idl", "blob"],
