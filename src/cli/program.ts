@@ -4,7 +4,6 @@ import { type Argument, Command } from "commander";
 import type { Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
 import { carriedCommands } from "./program-runs.ts";
-import { servingCommands } from "./program-servers.ts";
 import type { Io } from "./terminal.ts";
 
 export function createProgram(io: Io, version: string, finish: Finish): Command {
@@ -23,8 +22,7 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText("after", overview);
-  const commands = [...carriedCommands(io, finish), ...servingCommands(io, finish), ...readingCommands(io, finish)];
-  for (const command of commands) {
+  for (const command of [...carriedCommands(io, finish), ...readingCommands(io, finish)]) {
     command.copyInheritedSettings(program);
     for (const nested of command.commands) nested.copyInheritedSettings(program);
     if (command.commands.length > 0) command.configureHelp(listing);

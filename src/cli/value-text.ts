@@ -54,6 +54,9 @@ async function literalJson(literal: Literal, blobs: BlobStore): Promise<unknown>
       };
       return value;
     }
+    case "externalBlob":
+    case "externalTable":
+      return literal.uri;
     case "collection":
       return Promise.all(literal.elements.map((element) => literalJson(element, blobs)));
     case "map":

@@ -22,14 +22,32 @@ export type Timeouts = {
 
 /** How an attempt happens. */
 export type Target =
-  /** A function of the code bundle, run by a warm worker. */
-  | { readonly type: "typescript" }
+  /** A function of a code bundle, run by a warm worker. */
+  | { readonly type: "typescript" /** Left out: the run's own. */; readonly bundle?: BundleReference }
   /** A command, run by the process executor. See sdk/shell.ts for how inputs and outputs pass. */
   | {
       readonly type: "shell";
       readonly command: readonly string[] | string;
       readonly env: { readonly [name: string]: string };
-    };
+    }
+  /** A container task of Flyte's protocol: an image, and arguments with `{{.tokens}}`. The python executor runs it as a process. */
+  | {
+      readonly type: "container";
+      readonly image: string;
+      readonly command: readonly string[];
+      readonly args: readonly string[];
+      readonly env: { readonly [name: string]: string };
+      /** `python`, `actor`, …, as the protocol has it. */
+      readonly taskType: string;
+      readonly message: SpecMessage;
+    }
+  /** Waits for its only input, a duration, and succeeds: Flyte's `core-sleep`. */
+  | { readonly type: "sleep"; readonly message: SpecMessage };
+
+export type BundleReference = { readonly digest: string; readonly projectDir: string };
+
+/** The protocol's TaskSpec (flyteidl2.task.TaskSpec) as its client sent it: base64 of its bytes. It has more than Godwit reads. */
+export type SpecMessage = string;
 
 /** What a function's code is, for the cache key; or why that could not be found out. */
 export type CodeIdentity =

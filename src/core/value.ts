@@ -5,6 +5,8 @@
 //     compared and hashed as it is, and an integer can never turn into a float on the way.
 // R2  Equal values have equal canonical text (hash.ts); files and tables count by their bytes
 //     alone, whatever they are called and wherever they lie.
+// R3  What Godwit does not keep counts by what its writer says of its content, else by where it lies. It
+//     is no blob: nothing that looks for blobs finds it.
 import { canonicalJson, hashParts, sha256Hex } from "./hash.ts";
 
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -25,7 +27,7 @@ export type LiteralType =
   | { readonly type: "enum"; readonly values: readonly string[] }
   | { readonly type: "union"; readonly variants: readonly Variant[] }
   | { readonly type: "blob"; readonly format: string; readonly dimensionality: "single" | "multipart" }
-  | { readonly type: "structuredDataset"; readonly columns: readonly Column[]; readonly format: "parquet" };
+  | { readonly type: "structuredDataset"; readonly columns: readonly Column[]; readonly format: string };
 
 export type Literal =
   | { readonly type: "none" }
@@ -44,12 +46,14 @@ export type Literal =
   | { readonly type: "map"; readonly entries: { readonly [key: string]: Literal } }
   | { readonly type: "union"; readonly tag: string; readonly value: Literal }
   | BlobLiteral
-  | TableLiteral;
+  | TableLiteral
+  | ExternalBlobLiteral
+  | ExternalTableLiteral;
 
 export type BinaryLiteral = {
   readonly type: "binary";
-  /** `msgpack` for structs, empty for plain bytes. */
-  readonly tag: "msgpack" | "";
+  /** `msgpack` for structs, empty for plain bytes; what others mean by any other tag is theirs alone. */
+  readonly tag: string;
   /** Base64. */
   readonly value: string;
   /** Digests of the files and tables inside a struct, which cannot be seen without unpacking it. */
@@ -80,6 +84,25 @@ export type TableLiteral = {
   readonly hash: string;
   readonly sizeBytes: number;
   readonly rows: number;
+};
+
+/** A file or directory that another SDK wrote: bytes that Godwit neither keeps nor verifies (R3). */
+export type ExternalBlobLiteral = {
+  readonly type: "externalBlob";
+  readonly uri: string;
+  readonly format: string;
+  readonly dimensionality: "single" | "multipart";
+  /** What its writer says of its content, in the writer's words. */
+  readonly hash: string | null;
+};
+
+/** The same for a table. */
+export type ExternalTableLiteral = {
+  readonly type: "externalTable";
+  readonly uri: string;
+  readonly columns: readonly Column[];
+  readonly format: string;
+  readonly hash: string | null;
 };
 
 /** Inputs or outputs by name. */
@@ -154,6 +177,10 @@ function byContent(literal: Literal): unknown {
       return { type: literal.type, dimensionality: literal.dimensionality, hash: literal.hash };
     case "structuredDataset":
       return { type: literal.type, hash: literal.hash };
+    case "externalBlob":
+      return { type: literal.type, dimensionality: literal.dimensionality, ...externalContent(literal) };
+    case "externalTable":
+      return { type: literal.type, ...externalContent(literal) };
     case "collection":
       return { type: literal.type, elements: literal.elements.map(byContent) };
     case "map":
@@ -169,6 +196,13 @@ function byContent(literal: Literal): unknown {
       return literal;
   }
 }
+
+/** R3. */
+const externalContent = ({
+  uri,
+  hash,
+}: ExternalBlobLiteral | ExternalTableLiteral): { readonly [key: string]: string } =>
+  hash === null ? { uri } : { hash };
 
 function binaryContent({ directories: _, ...literal }: BinaryLiteral): unknown {
   return literal.contentHash === undefined ? literal : { type: literal.type, contentHash: literal.contentHash };

@@ -65,6 +65,9 @@ async function onDisk(literal: Literal, blobs: BlobStore, folder: string, name: 
     case "blob":
     case "structuredDataset":
       return { type: "string", value: await written(literal, blobs, folder, name) };
+    case "externalBlob":
+    case "externalTable":
+      throw notStored(name, literal.uri);
     case "union":
       return onDisk(literal.value, blobs, folder, name);
     case "collection": {
@@ -93,12 +96,7 @@ async function written(
   name: string,
 ): Promise<string> {
   const stored = parseBlobUri(literal.uri);
-  if (stored === null) {
-    throw new GodwitError(
-      "invalid_argument",
-      `The input "${name}" is at ${literal.uri}; only what Godwit has stored can be passed to a command.`,
-    );
-  }
+  if (stored === null) throw notStored(name, literal.uri);
   const path = join(folder, fileName(literal, stored.name, name));
   await mkdir(folder, { recursive: true });
   if (literal.type === "blob" && literal.dimensionality === "multipart") {
@@ -110,6 +108,12 @@ async function written(
   await placeFile(await blobs.path(stored.digest), path);
   return path;
 }
+
+const notStored = (name: string, uri: string): GodwitError =>
+  new GodwitError(
+    "invalid_argument",
+    `The input "${name}" is at ${uri}; only what Godwit has stored can be passed to a command.`,
+  );
 
 /** The file's own name, for tools that go by its ending. */
 function fileName(literal: BlobLiteral | TableLiteral, storedName: string, inputName: string): string {

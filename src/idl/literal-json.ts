@@ -157,26 +157,29 @@ export function bySpecificity(variants: readonly Variant[]): readonly Variant[] 
   return [...variants].sort((a, b) => rank(a) - rank(b));
 }
 
-function reference(json: unknown, what: string, where: string): { record: JsonRecord; uri: string; hash: string } {
+/** `hash` is null for what another SDK has written and says nothing of. */
+function reference(json: unknown, what: string, where: string): Reference {
   const record = isJsonRecord(json) ? json : {};
-  const { uri, hash } = record;
-  if (typeof uri !== "string" || typeof hash !== "string") {
+  const { uri, hash = null } = record;
+  const isOwn = typeof uri === "string" && parseBlobUri(uri) !== null;
+  if (typeof uri !== "string" || (typeof hash !== "string" && (isOwn || hash !== null))) {
     throw mismatch(where, `a stored ${what} (an object with uri and hash)`, json);
   }
-  return { record, uri, hash };
+  return isOwn ? { record, uri, isOwn, hash: hash as string } : { record, uri, isOwn, hash: hash as string | null };
 }
 
+type Reference = { readonly record: JsonRecord; readonly uri: string } & (
+  | { readonly isOwn: true; readonly hash: string }
+  | { readonly isOwn: false; readonly hash: string | null }
+);
+
 function blobFromJson(type: Extract<LiteralType, { type: "blob" }>, json: unknown, where: string): Literal {
-  const { record, uri, hash } = reference(json, type.dimensionality === "single" ? "file" : "directory", where);
+  const { dimensionality } = type;
+  const found = reference(json, dimensionality === "single" ? "file" : "directory", where);
+  const { record, uri } = found;
   const format = typeof record.format === "string" ? record.format : type.format;
-  return {
-    type: "blob",
-    uri,
-    format,
-    dimensionality: type.dimensionality,
-    hash,
-    sizeBytes: Number(record.sizeBytes ?? 0),
-  };
+  if (!found.isOwn) return { type: "externalBlob", uri, format, dimensionality, hash: found.hash };
+  return { type: "blob", uri, format, dimensionality, hash: found.hash, sizeBytes: Number(record.sizeBytes ?? 0) };
 }
 
 function tableFromJson(
@@ -184,14 +187,19 @@ function tableFromJson(
   json: unknown,
   where: string,
 ): Literal {
-  const { record, uri, hash } = reference(json, "table", where);
+  const found = reference(json, "table", where);
+  const { record, uri } = found;
   const columns = Array.isArray(record.columns) ? (record.columns as typeof type.columns) : type.columns;
+  if (!found.isOwn) {
+    const format = typeof record.format === "string" ? record.format : type.format;
+    return { type: "externalTable", uri, columns, format, hash: found.hash };
+  }
   return {
     type: "structuredDataset",
     uri,
     columns,
     format: "parquet",
-    hash,
+    hash: found.hash,
     sizeBytes: Number(record.sizeBytes ?? 0),
     rows: Number(record.rows ?? 0),
   };
@@ -221,6 +229,14 @@ export function literalToJson(literal: Literal): unknown {
     case "structuredDataset": {
       const { uri, columns, hash, sizeBytes, rows } = literal;
       return { uri, columns, hash, sizeBytes, rows };
+    }
+    case "externalBlob": {
+      const { uri, format, hash } = literal;
+      return { uri, format, hash };
+    }
+    case "externalTable": {
+      const { uri, columns, format, hash } = literal;
+      return { uri, columns, format, hash };
     }
     default:
       return literal.value;

@@ -55,10 +55,15 @@ function makeCoder(shape: Shape): Coder {
   }
 }
 
-const wrongLiteral = (noun: string, literal: Literal): Misfit =>
-  new Misfit(
+function wrongLiteral(noun: string, literal: Literal): Misfit {
+  if (literal.type === "externalBlob" || literal.type === "externalTable")
+    return new Misfit(
+      `expected ${noun}, got what another SDK wrote to ${literal.uri}; a TypeScript task can read only what Godwit has stored.`,
+    );
+  return new Misfit(
     `expected ${noun}, got ${literal.type === "string" ? shown(literal.value) : `a value of type ${literal.type}`}.`,
   );
+}
 
 function scalarCoder(shape: Extract<Shape, { type: "scalar" }>): Coder {
   const scalar = scalars[shape.scalar];

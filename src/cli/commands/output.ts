@@ -114,12 +114,19 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
     await writeDirectory(blobs, literal.hash, path);
   else if (literal.type === "blob") await writeTo(path, { type: "file", path: await blobs.path(literal.hash) });
   else if (literal.type === "structuredDataset") await writeTable(session, literal.hash, path);
+  else if (literal.type === "externalBlob" || literal.type === "externalTable") throw notKept(literal.uri);
   else {
     const { literalToText } = await import("../../idl/idl.ts");
     await writeTo(path, { type: "text", text: `${literalToText(literal)}\n` });
   }
   return path;
 }
+
+const notKept = (uri: string): GodwitError =>
+  new GodwitError(
+    "failed_precondition",
+    `Another SDK wrote this output to ${uri}, and Godwit does not keep it: copy it from there.`,
+  );
 
 /** As Parquet, or as CSV or JSON if the path says so. */
 async function writeTable({ godwit }: Session, digest: string, path: string): Promise<void> {

@@ -1,0 +1,183 @@
+// Types as the protocol's messages (core/types.proto) and back.
+//
+// R1  `typeOf(typeMessage(type))` is the type. The other way round, what only other SDKs need is left out: a
+//     message that has to stay whole is kept whole (core/task.ts, SpecMessage).
+// R2  In a union of core each tag names one variant: a second one of the same name is numbered, as the SDK
+//     numbers its own (`File`, `File 2`). In messages both have the bare name.
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  BlobType_BlobDimensionality,
+  LiteralTypeSchema,
+  type LiteralType as Message,
+  SchemaType_SchemaColumn_SchemaColumnType,
+  SimpleType,
+  type StructuredDatasetType,
+  TypeStructureSchema,
+} from "#idl/flyteidl2/core/types_pb.js";
+import { GodwitError } from "../core/error.ts";
+import type { Column, JsonSchema, LiteralType, SimpleName, Variant } from "../core/value.ts";
+
+type Init = MessageInitShape<typeof LiteralTypeSchema>;
+
+const simples: { readonly [name in SimpleName]: SimpleType } = {
+  none: SimpleType.NONE,
+  integer: SimpleType.INTEGER,
+  float: SimpleType.FLOAT,
+  string: SimpleType.STRING,
+  boolean: SimpleType.BOOLEAN,
+  datetime: SimpleType.DATETIME,
+  duration: SimpleType.DURATION,
+  binary: SimpleType.BINARY,
+};
+
+export const typeMessage = (type: LiteralType): Message => create(LiteralTypeSchema, typeInit(type));
+
+/** The message of a union's member, as values name it and the type lists it. */
+export function variantMessage(variants: readonly Variant[], { tag, type }: Variant): Message {
+  const message = typeMessage(type);
+  message.structure = create(TypeStructureSchema, { tag: bareTag(variants, tag) });
+  return message;
+}
+
+function typeInit(type: LiteralType): Init {
+  switch (type.type) {
+    case "simple":
+      return { type: { case: "simple", value: simples[type.simple] } };
+    case "struct":
+      return structInit(type.schema);
+    case "collection":
+      return { type: { case: "collectionType", value: typeMessage(type.element) } };
+    case "map":
+      return { type: { case: "mapValueType", value: typeMessage(type.value) } };
+    case "enum":
+      return { type: { case: "enumType", value: { values: [...type.values] } } };
+    case "union": {
+      const variants = type.variants.map((variant) => variantMessage(type.variants, variant));
+      return { type: { case: "unionType", value: { variants } } };
+    }
+    case "blob":
+      return {
+        type: { case: "blob", value: { format: type.format, dimensionality: dimensions[type.dimensionality] } },
+      };
+    case "structuredDataset": {
+      const { columns, format } = type;
+      return { type: { case: "structuredDatasetType", value: { columns: columnMessages(columns), format } } };
+    }
+  }
+}
+
+export const dimensions = {
+  single: BlobType_BlobDimensionality.SINGLE,
+  multipart: BlobType_BlobDimensionality.MULTIPART,
+} as const;
+
+export const dimensionalityOf = (dimensionality: BlobType_BlobDimensionality): "single" | "multipart" =>
+  dimensionality === BlobType_BlobDimensionality.MULTIPART ? "multipart" : "single";
+
+export const columnMessages = (columns: readonly Column[]) =>
+  columns.map(({ name, type }) => ({ name, literalType: typeMessage(type) }));
+
+export const columnsOf = ({ columns }: Pick<StructuredDatasetType, "columns">): readonly Column[] =>
+  columns.map(({ name, literalType }) => ({ name, type: typeOf(literalType) }));
+
+/** Python makes a class of the schema, for which it wants a title, and goes by the transformer's name. */
+const usualTitle = "Object";
+const structTag = "Pydantic Transformer";
+
+function structInit(schema: JsonSchema | null): Init {
+  const value = { case: "simple", value: SimpleType.STRUCT } as const;
+  const annotations: JsonObject = { "cache-key-metadata": { "serialization-format": "msgpack" } };
+  if (schema === null) return { type: value, annotation: { annotations } };
+  const isObject = schema.type === "object" && schema["x-godwit"] === undefined;
+  if (!isObject || schema.title !== undefined)
+    return {
+      type: value,
+      metadata: schema as JsonObject,
+      annotation: { annotations },
+      ...(isObject ? { structure: { tag: structTag } } : {}),
+    };
+  return {
+    type: value,
+    metadata: { ...(schema as JsonObject), title: usualTitle },
+    annotation: { annotations: { ...annotations, godwit: { title: null } } },
+    structure: { tag: structTag },
+  };
+}
+
+/** Throws `invalid_argument` for a message that names no type. */
+export function typeOf(message: Message | undefined): LiteralType {
+  const type = message?.type;
+  switch (type?.case) {
+    case "simple":
+      return simpleTypeOf(type.value, message as Message);
+    case "collectionType":
+      return { type: "collection", element: typeOf(type.value) };
+    case "mapValueType":
+      return { type: "map", value: typeOf(type.value) };
+    case "enumType":
+      return { type: "enum", values: type.value.values };
+    case "unionType":
+      return { type: "union", variants: variantsOf(type.value.variants) };
+    case "blob": {
+      const { format, dimensionality } = type.value;
+      return { type: "blob", format, dimensionality: dimensionalityOf(dimensionality) };
+    }
+    case "structuredDatasetType":
+      return { type: "structuredDataset", columns: columnsOf(type.value), format: type.value.format };
+    case "schema": {
+      const columns = type.value.columns.map((column) => ({
+        name: column.name,
+        type: { type: "simple", simple: schemaColumns[column.type] ?? "string" } as const,
+      }));
+      return { type: "structuredDataset", columns, format: "" };
+    }
+    case undefined:
+      throw new GodwitError("invalid_argument", "A type of an interface (flyteidl2.core.LiteralType) says no type.");
+  }
+}
+
+const schemaColumns: { readonly [type in SchemaType_SchemaColumn_SchemaColumnType]: SimpleName } = {
+  [SchemaType_SchemaColumn_SchemaColumnType.INTEGER]: "integer",
+  [SchemaType_SchemaColumn_SchemaColumnType.FLOAT]: "float",
+  [SchemaType_SchemaColumn_SchemaColumnType.STRING]: "string",
+  [SchemaType_SchemaColumn_SchemaColumnType.BOOLEAN]: "boolean",
+  [SchemaType_SchemaColumn_SchemaColumnType.DATETIME]: "datetime",
+  [SchemaType_SchemaColumn_SchemaColumnType.DURATION]: "duration",
+};
+
+const simpleNames = new Map(Object.entries(simples).map(([name, type]) => [type, name as SimpleName]));
+
+function simpleTypeOf(simple: SimpleType, message: Message): LiteralType {
+  const name = simpleNames.get(simple);
+  return name === undefined ? { type: "struct", schema: schemaOf(message) } : { type: "simple", simple: name };
+}
+
+function schemaOf({ metadata, annotation }: Message): JsonSchema | null {
+  if (metadata === undefined) return null;
+  const { title, ...rest } = metadata;
+  const hasOwnTitle = annotation?.annotations?.godwit === undefined;
+  return hasOwnTitle ? metadata : rest;
+}
+
+/** R2. A variant without a tag is called by its kind. */
+function variantsOf(messages: readonly Message[]): readonly Variant[] {
+  const counts = new Map<string, number>();
+  return messages.map((message) => {
+    const tag = message.structure?.tag || (message.type.case ?? "");
+    const count = (counts.get(tag) ?? 0) + 1;
+    counts.set(tag, count);
+    return { tag: count === 1 ? tag : `${tag} ${count}`, type: typeOf(message) };
+  });
+}
+
+/** R2: without the number, if it is one. */
+export function bareTag(variants: readonly Variant[], tag: string): string {
+  const [, bare = "", number = ""] = /^(.+) (\d+)$/.exec(tag) ?? [];
+  const index = variants.findIndex((variant) => variant.tag === tag);
+  const isNumbered =
+    index > 0 &&
+    Number(number) > 1 &&
+    variants.slice(0, index).filter((before) => before.tag === bare || before.tag.startsWith(`${bare} `)).length >=
+      Number(number) - 1;
+  return isNumbered ? bare : tag;
+}
