@@ -11,6 +11,8 @@ const layers: Layers = {
   core: { may: [], doors: "all", packages: ["node:crypto"] },
   machine: { may: ["core"], packages: ["node:child_process"] },
   settings: { may: ["core", "machine"] },
+  cron: { may: ["core"], packages: ["croner"] },
+  webhook: { may: ["core"], packages: ["node:http", "node:net"] },
   idl: {
     may: ["core"],
     packages: ["#idl", "@bufbuild/protobuf", "@msgpack/msgpack", "hyparquet", "hyparquet-writer"],

@@ -67,6 +67,15 @@ export function newRun(plan: RunPlan, nowMs: number): { readonly run: Run; reado
   return { run, root };
 }
 
+/** How runs of one task begin that nobody is there to ask for: what is deployed with a trigger. */
+export type Launch = Pick<Run, "bundle" | "source" | "overwriteCache" | "maxConcurrency"> & {
+  readonly taskVersion: string;
+  /** Digest of its TaskSpec, which is kept as a document. */
+  readonly spec: string;
+  /** Null: as the task says, else 0. */
+  readonly priority: number | null;
+};
+
 /** 48 bits, of six random bytes: what SQLite and JavaScript both keep exactly. */
 export const runId = (randomBytes: Uint8Array): number =>
   randomBytes.subarray(0, 6).reduce((id, byte) => id * 256 + byte, 0);
