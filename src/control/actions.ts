@@ -6,17 +6,20 @@ import { didYouMean, rootName } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { type Literal, soleOutput } from "../core/value.ts";
 import { abortOne } from "./abort.ts";
-import type { ActionListing, ActionView, Page, Progress, Scope } from "./answers.ts";
+import type { ActionListing, ActionView, DescribedAction, Page, Progress, Scope, WantedAction } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { getRun, maxPage, pageToken, tokenOf } from "./runs.ts";
 
 /** How many actions are looked at to find one by its label; in larger runs a full name is needed. */
 const maxSearched = 20_000;
 
-/** By name, by the beginning of a name, or by label, if only one action fits. */
-export async function findAction(parts: Parts, run: Run, wanted: string): Promise<Action> {
+/** By name; from people also by the beginning of a name, or by label, if only one action fits. */
+export async function findAction(parts: Parts, run: Run, which: WantedAction): Promise<Action> {
+  const wanted = typeof which === "string" ? which : which.name;
   const [exact] = await parts.store.actions([{ run: run.id, name: wanted }]);
   if (exact !== undefined) return exact;
+  if (typeof which !== "string")
+    throw new GodwitError("not_found", `The run ${run.name} has no action with the name "${wanted}".`);
   const labels = new Set<string>();
   const fits: Action[] = [];
   let searched = 0;
@@ -71,6 +74,7 @@ export async function listActions(
       run: run.id,
       ...(listing.parent === undefined ? {} : { parent: listing.parent }),
       ...(listing.phases === undefined ? {} : { phases: listing.phases }),
+      ...(listing.type === undefined ? {} : { type: listing.type }),
       ...(after === null ? {} : { after }),
     },
     limit,
@@ -83,7 +87,12 @@ export async function listActions(
   };
 }
 
-export async function getAction(parts: Parts, scope: Scope, runName: string, wanted: string): Promise<ActionView> {
+export async function getAction(
+  parts: Parts,
+  scope: Scope,
+  runName: string,
+  wanted: WantedAction,
+): Promise<ActionView> {
   const action = await findAction(parts, await getRun(parts, scope, runName), wanted);
   const [spec, attempts, progress, report, checkpoint] = await Promise.all([
     parts.documents.taskSpec(action),
@@ -101,6 +110,20 @@ export async function getAction(parts: Parts, scope: Scope, runName: string, wan
     report: report?.content.digest ?? null,
     checkpointSizeBytes: checkpoint?.content.sizeBytes ?? null,
   };
+}
+
+/** With what each calls, in their order. */
+export async function describe(parts: Parts, actions: readonly Action[]): Promise<readonly DescribedAction[]> {
+  const specs = await parts.documents.specs(actions.flatMap(({ spec }) => spec ?? []));
+  return actions.map((action) => {
+    const document = action.spec === null ? undefined : specs.get(action.spec);
+    const isTask = document !== undefined && "target" in document;
+    return {
+      action,
+      spec: isTask ? document : null,
+      condition: document === undefined || isTask ? null : document,
+    };
+  });
 }
 
 /** A result that was taken over may itself have been: followed so far. */
@@ -132,7 +155,7 @@ export async function abortAction(
   parts: Parts,
   scope: Scope,
   runName: string,
-  wanted: string,
+  wanted: WantedAction,
   reason: string,
 ): Promise<Action> {
   const run = await getRun(parts, scope, runName);
@@ -145,7 +168,7 @@ export async function signal(
   parts: Parts,
   scope: Scope,
   runName: string,
-  wanted: string,
+  wanted: WantedAction,
   value: unknown,
 ): Promise<Action> {
   const run = await getRun(parts, scope, runName);
@@ -169,7 +192,9 @@ async function conditionOf(parts: Parts, action: Action): Promise<ConditionSpec>
 }
 
 /** The one that waits; if none does, the one that did, to say so. */
-async function findCondition(parts: Parts, run: Run, wanted: string): Promise<Action> {
+async function findCondition(parts: Parts, run: Run, which: WantedAction): Promise<Action> {
+  if (typeof which !== "string") return conditionNamed(parts, run, which);
+  const wanted = which;
   const paused = await parts.store.listActions({ run: run.id, phases: ["paused"], type: "condition" }, maxPage);
   const fits = paused.filter(
     ({ name, label }) => label === wanted || name === wanted || (wanted.length >= 4 && name.startsWith(wanted)),
@@ -182,10 +207,17 @@ async function findCondition(parts: Parts, run: Run, wanted: string): Promise<Ac
       `${fits.length} conditions "${wanted}" are waiting: ${fits.map(({ name }) => name).join(", ")}. Give a name.`,
     );
   }
-  const action = await findAction(parts, run, wanted);
-  if (action.type !== "condition")
-    throw new GodwitError("invalid_argument", `"${wanted}" is a ${action.type}, not a condition.`);
+  await conditionNamed(parts, run, wanted);
   throw answered(wanted);
+}
+
+async function conditionNamed(parts: Parts, run: Run, wanted: WantedAction): Promise<Action> {
+  const action = await findAction(parts, run, wanted);
+  if (action.type === "condition") {
+    if (action.phase === "paused") return action;
+    throw answered(action.label);
+  }
+  throw new GodwitError("invalid_argument", `"${action.name}" is a ${action.type}, not a condition.`);
 }
 
 const answered = (name: string): GodwitError =>

@@ -1,5 +1,5 @@
 // The words in which control is asked and answers.
-import type { Action, ActionError, Phase } from "../core/action.ts";
+import type { Action, ActionError, ActionType, Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
 import type { EngineStatus } from "../core/engine-status.ts";
@@ -40,12 +40,19 @@ export type RunListing = {
   readonly token: string | null;
 };
 
+/** People name an action by its name, the beginning of it, or its label; programs by its name alone. */
+export type WantedAction = string | { readonly name: string };
+
 export type ActionListing = {
   readonly parent?: string;
+  readonly type?: ActionType;
   readonly phases?: readonly Phase[];
   readonly limit: number;
   readonly token: string | null;
 };
+
+/** With what it calls: a task's spec, a condition's, or neither. */
+export type DescribedAction = Pick<ActionView, "action" | "spec" | "condition">;
 
 export type Progress = { readonly fraction: number | null; readonly message: string | null; readonly atMs: number };
 

@@ -7,7 +7,7 @@ import type { Action } from "../core/action.ts";
 import { isTerminal } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
 import { findAction, getAction } from "./actions.ts";
-import type { ActionView, ChildrenUpdate, Scope } from "./answers.ts";
+import type { ActionView, ChildrenUpdate, Scope, WantedAction } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { pageSize } from "./run-changes.ts";
 import type { Listener, Parent, RunFeeds } from "./run-feed.ts";
@@ -74,14 +74,16 @@ class Pending {
   }
 }
 
-export type Followed = { readonly run: string; readonly action: string };
-
 /** Until `signal` aborts: the list in pages, an update that says that it was complete, then what changes. */
 export async function* watchChildren(
   parts: Parts,
   feeds: RunFeeds,
   scope: Scope,
-  { run: runName, action: parent, signal }: Followed & { readonly signal: AbortSignal },
+  {
+    run: runName,
+    action: parent,
+    signal,
+  }: { readonly run: string; readonly action: string; readonly signal: AbortSignal },
 ): AsyncIterable<ChildrenUpdate> {
   const run = await getRun(parts, scope, runName);
   const pending = await Pending.open(parts, feeds, run.id, parent);
@@ -120,7 +122,11 @@ export async function* watchAction(
   parts: Parts,
   feeds: RunFeeds,
   scope: Scope,
-  { run: runName, action: wanted, signal }: Followed & { readonly signal: AbortSignal },
+  {
+    run: runName,
+    action: wanted,
+    signal,
+  }: { readonly run: string; readonly action: WantedAction; readonly signal: AbortSignal },
 ): AsyncIterable<ActionView> {
   const run = await getRun(parts, scope, runName);
   const { name, parent } = await findAction(parts, run, wanted);
@@ -129,7 +135,7 @@ export async function* watchAction(
   try {
     for (let isChanged = true; !signal.aborted; ) {
       if (isChanged) {
-        const view = await getAction(parts, scope, runName, name);
+        const view = await getAction(parts, scope, runName, { name });
         yield view;
         if (isTerminal(view.action.phase)) return;
       }

@@ -8,12 +8,13 @@ import type { Run } from "../core/run.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
 import type { Wait } from "../core/wait.ts";
-import { abortAction, failure, getAction, listActions, signal } from "./actions.ts";
+import { abortAction, describe, failure, getAction, listActions, signal } from "./actions.ts";
 import type {
   ActionListing,
   ActionView,
   CacheExplanation,
   ChildrenUpdate,
+  DescribedAction,
   EngineView,
   Enqueued,
   LogRead,
@@ -23,6 +24,7 @@ import type {
   RunUpdate,
   RunView,
   Scope,
+  WantedAction,
 } from "./answers.ts";
 import { explain, listCache, removeCache } from "./cache.ts";
 import { abortCalls, attach, call } from "./calls.ts";
@@ -32,7 +34,7 @@ import { readLogs } from "./logs.ts";
 import { type ControlOptions, partsOf } from "./parts.ts";
 import { listReports } from "./reports.ts";
 import { RunFeeds } from "./run-feed.ts";
-import { abortRun, createRun, getRun, listRuns, withCounts } from "./runs.ts";
+import { abortRun, createRun, getRun, listRuns, rootsOf, withCounts } from "./runs.ts";
 import { engines, waitReasons } from "./waits.ts";
 import { CallFeeds, watchRun } from "./watch.ts";
 
@@ -41,6 +43,7 @@ export type {
   ActionView,
   CacheExplanation,
   ChildrenUpdate,
+  DescribedAction,
   EngineView,
   Enqueued,
   LogRead,
@@ -51,6 +54,7 @@ export type {
   RunUpdate,
   RunView,
   Scope,
+  WantedAction,
 } from "./answers.ts";
 
 export type { Starter } from "./parts.ts";
@@ -67,24 +71,28 @@ export interface Control extends TaskCalls {
 
   listActions(scope: Scope, run: string, listing: ActionListing): Promise<Page<Action>>;
   /** `action` is a name, the beginning of one that is not ambiguous, or the label of the only action with it. */
-  getAction(scope: Scope, run: string, action: string): Promise<ActionView>;
+  getAction(scope: Scope, run: string, action: WantedAction): Promise<ActionView>;
+  /** With what each of them calls, in their order. */
+  describe(actions: readonly Action[]): Promise<readonly DescribedAction[]>;
+  /** The roots of these runs, in their order. */
+  roots(runs: readonly Run[]): Promise<readonly DescribedAction[]>;
   /** Those that have a report, the root first; of a large run not more than its first 1,000 tasks are looked at. */
   listReports(scope: Scope, run: string): Promise<readonly Action[]>;
   /** Makes a call on behalf of the parent's current attempt. `aborted` if the parent has ended. */
   enqueue(scope: Scope, run: string, parent: string, call: Enqueued): Promise<Action>;
   /** The action at once, and again after each change until it has ended; `action` as in `getAction`. */
-  watchAction(scope: Scope, run: string, action: string, signal: AbortSignal): AsyncIterable<ActionView>;
+  watchAction(scope: Scope, run: string, action: WantedAction, signal: AbortSignal): AsyncIterable<ActionView>;
   /** Of the action with that name, made or not: all its children in pages, `listed`, then what changes, until `signal` aborts. */
   watchChildren(scope: Scope, run: string, action: string, signal: AbortSignal): AsyncIterable<ChildrenUpdate>;
-  abortAction(scope: Scope, run: string, action: string, reason: string): Promise<Action>;
+  abortAction(scope: Scope, run: string, action: WantedAction, reason: string): Promise<Action>;
   /** `condition` as `action` above. `value` is JSON and has to be of the condition's type. */
-  signal(scope: Scope, run: string, condition: string, value: unknown): Promise<Action>;
+  signal(scope: Scope, run: string, condition: WantedAction, value: unknown): Promise<Action>;
   explain(scope: Scope, run: string, action: string): Promise<CacheExplanation>;
   /** Of one attempt (default: the last), or of all (`attempt: "all"`). With `follow`, until it ends. */
   logs(
     scope: Scope,
     run: string,
-    action: string,
+    action: WantedAction,
     options: { readonly attempt?: number | "all"; readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<LogRead>;
 
@@ -122,6 +130,8 @@ export function openControl(options: ControlOptions): Control {
     abortRun: (scope, name, reason) => abortRun(parts, scope, name, reason),
     listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
     getAction: (scope, run, action) => getAction(parts, scope, run, action),
+    describe: (actions) => describe(parts, actions),
+    roots: async (runs) => describe(parts, await rootsOf(parts, runs)),
     listReports: (scope, run) => listReports(parts, scope, run),
     enqueue: (scope, run, parent, enqueued) => enqueue(parts, scope, { run, parent }, enqueued),
     watchAction: (scope, run, action, signal) => watchAction(parts, feeds, scope, { run, action, signal }),

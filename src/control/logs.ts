@@ -1,7 +1,7 @@
 // What attempts printed: of one, or of all that an action had.
 import { isTerminal } from "../core/action.ts";
 import { findAction } from "./actions.ts";
-import type { LogRead, Scope } from "./answers.ts";
+import type { LogRead, Scope, WantedAction } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { getRun } from "./runs.ts";
 
@@ -10,7 +10,7 @@ export type LogOptions = { readonly attempt?: number | "all"; readonly follow: b
 export async function* readLogs(
   parts: Parts,
   scope: Scope,
-  which: { readonly run: string; readonly action: string },
+  which: { readonly run: string; readonly action: WantedAction },
   options: LogOptions,
 ): AsyncIterable<LogRead> {
   const run = await getRun(parts, scope, which.run);

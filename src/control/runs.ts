@@ -1,5 +1,6 @@
 // Runs: creating, listing, aborting.
 import { toPayload } from "../blob/payload.ts";
+import type { Action } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { checkRunName, didYouMean, newRunName, rootName } from "../core/names.ts";
@@ -101,6 +102,13 @@ export async function getRun(parts: Parts, scope: Scope, name: string): Promise<
       recent.map((each) => each.name),
     )} \`godwit get runs\` lists them.`,
   );
+}
+
+/** In the order of the runs. */
+export async function rootsOf(parts: Parts, runs: readonly Run[]): Promise<readonly Action[]> {
+  const found = await parts.store.actions(runs.map(({ id }) => ({ run: id, name: rootName })));
+  const roots = new Map(found.map((root) => [root.run, root]));
+  return runs.flatMap(({ id }) => roots.get(id) ?? []);
 }
 
 export const withCounts = async (parts: Parts, run: Run): Promise<RunView> => ({
