@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Run } from "../core/run.ts";
+import { plainOrigin, type Run } from "../core/run.ts";
 import { action, failed } from "./actions.fixture.ts";
 import { failureLines, userFrames } from "./failure-text.ts";
 import { noPaint } from "./terminal.ts";
@@ -19,6 +19,7 @@ const run = (projectDir: string, createdAtMs: number): Run => ({
   source: { file: join(projectDir, "pipeline.ts"), projectDir },
   phase: "failed",
   createdAtMs,
+  updatedAtMs: createdAtMs,
   endedAtMs: createdAtMs,
   caller: "me",
   owner: null,
@@ -27,6 +28,8 @@ const run = (projectDir: string, createdAtMs: number): Run => ({
   overwriteCache: false,
   priority: 0,
   maxConcurrency: null,
+  labels: {},
+  origin: plainOrigin(createdAtMs),
   revision: 1,
 });
 

@@ -4,9 +4,10 @@ import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, PartDifference } from "../core/cache.ts";
 import type { EngineStatus } from "../core/engine-status.ts";
 import type { ConditionSpec, LogLine } from "../core/messages.ts";
-import type { PhaseCounts, Run } from "../core/run.ts";
+import type { Labels, PhaseCounts, Run, RunOrigin } from "../core/run.ts";
 import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
+import type { RunFilter } from "../store/store.ts";
 
 /** Who asks, and in which project and domain. */
 export type Scope = { readonly project: string; readonly domain: string; readonly caller: string };
@@ -26,6 +27,9 @@ export type NewRun = {
   readonly maxConcurrency?: number | null;
   /** Name of the run whose results may be reused. */
   readonly recovers: string | null;
+  readonly labels?: Labels;
+  /** What is left out is as if somebody had simply started it. */
+  readonly origin?: Partial<RunOrigin>;
 };
 
 /** `token` is null when there is no further page. */
@@ -33,9 +37,8 @@ export type Page<T> = { readonly items: readonly T[]; readonly token: string | n
 
 export type RunView = Run & { readonly counts: PhaseCounts };
 
-export type RunListing = {
-  readonly phases?: readonly Phase[];
-  readonly task?: string;
+/** A page may have fewer runs than were asked for, or none, and yet a token: what no index finds is looked for by parts. */
+export type RunListing = Omit<RunFilter, "project" | "domain" | "after"> & {
   readonly limit: number;
   readonly token: string | null;
 };

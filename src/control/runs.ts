@@ -9,7 +9,7 @@ import type { Run } from "../core/run.ts";
 import { specDigest, type TaskSpec } from "../core/task.ts";
 import { hashLiterals, type Payload } from "../core/value.ts";
 import { manifestKey } from "../store/documents.ts";
-import type { Change } from "../store/store.ts";
+import type { Change, RunPlace } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
 import type { NewRun, Page, RunListing, RunView, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
@@ -89,12 +89,14 @@ const planOf = (parts: Parts, scope: Scope, { wanted, spec, inputs, recovers }: 
   literals: wanted.inputs,
   inputs,
   priority: wanted.priority ?? null,
+  ...(wanted.labels === undefined ? {} : { labels: wanted.labels }),
+  ...(wanted.origin === undefined ? {} : { origin: wanted.origin }),
 });
 
 export async function getRun(parts: Parts, scope: Scope, name: string): Promise<Run> {
   const run = await parts.store.run(scope.project, scope.domain, name);
   if (run !== null) return run;
-  const recent = await parts.store.runs({ project: scope.project, domain: scope.domain }, 200);
+  const { items: recent } = await parts.store.runs({ project: scope.project, domain: scope.domain }, 200);
   throw new GodwitError(
     "not_found",
     `There is no run "${name}" in ${scope.project}/${scope.domain}.${didYouMean(
@@ -117,34 +119,38 @@ export const withCounts = async (parts: Parts, run: Run): Promise<RunView> => ({
 });
 
 export async function listRuns(parts: Parts, scope: Scope, listing: RunListing): Promise<Page<RunView>> {
-  const limit = Math.min(listing.limit, maxPage);
-  const before =
-    listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly id: number }>(listing.token);
-  const runs = await parts.store.runs(
-    {
-      project: scope.project,
-      domain: scope.domain,
-      ...(listing.phases === undefined ? {} : { phases: listing.phases }),
-      ...(listing.task === undefined ? {} : { task: listing.task }),
-      ...(before === null ? {} : { before }),
-    },
-    limit,
+  const { limit, token, ...filter } = listing;
+  const { project, domain } = scope;
+  const after = token === null ? null : runPlaceOf(token);
+  const { items, next } = await parts.store.runs(
+    { ...filter, project, domain, ...(after === null ? {} : { after }) },
+    Math.min(limit, maxPage),
   );
-  const last = runs.at(-1);
   return {
-    items: await Promise.all(runs.map((run) => withCounts(parts, run))),
-    token: last === undefined || runs.length < limit ? null : pageToken({ createdAtMs: last.createdAtMs, id: last.id }),
+    items: await Promise.all(items.map((run) => withCounts(parts, run))),
+    token: next === null ? null : pageToken(next),
   };
 }
+
+function runPlaceOf(token: string): RunPlace {
+  const { createdAtMs, id } = tokenOf<Partial<RunPlace>>(token);
+  if (Number.isSafeInteger(createdAtMs) && Number.isSafeInteger(id)) return { createdAtMs, id } as RunPlace;
+  throw notAToken();
+}
+
+const notAToken = (cause?: unknown): GodwitError =>
+  new GodwitError("invalid_argument", "The page token is not one that a listing gave.", { cause });
 
 export const pageToken = (position: object): string => Buffer.from(JSON.stringify(position)).toString("base64url");
 
 export function tokenOf<T>(token: string): T {
   try {
-    return JSON.parse(Buffer.from(token, "base64url").toString()) as T;
+    const position: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    if (typeof position === "object" && position !== null) return position as T;
   } catch (error) {
-    throw new GodwitError("invalid_argument", "The page token is not one that a listing gave.", { cause: error });
+    throw notAToken(error);
   }
+  throw notAToken();
 }
 
 export async function abortRun(parts: Parts, scope: Scope, name: string, reason: string): Promise<Run> {

@@ -17,7 +17,7 @@ const activePhases = ["queued", "running"] as const;
 
 /** Live ones first, then newest first. */
 export async function engines(parts: Parts, { project, domain }: Scope): Promise<readonly EngineView[]> {
-  const [known, runs] = await Promise.all([
+  const [known, { items: runs }] = await Promise.all([
     parts.store.engines(),
     parts.store.runs({ project, domain, phases: activePhases }, maxRuns),
   ]);

@@ -4,7 +4,7 @@ import { type Action, queuedAction } from "./action.ts";
 import { cacheKey, hashInputs } from "./cache.ts";
 import { rootName, taskIdentity } from "./names.ts";
 import { laneOf } from "./resources.ts";
-import type { Run } from "./run.ts";
+import { type Labels, plainOrigin, type Run, type RunOrigin } from "./run.ts";
 import { interfaceHash, specDigest, type TaskSpec } from "./task.ts";
 import { hashLiterals, type Literals, type Payload } from "./value.ts";
 
@@ -28,20 +28,26 @@ export type RunPlan = Pick<
   readonly inputs: Payload;
   /** Null: as the task says, else 0. */
   readonly priority: number | null;
+  readonly labels?: Labels;
+  /** What is left out is as if somebody had simply started it. */
+  readonly origin?: Partial<RunOrigin>;
 };
 
 export function newRun(plan: RunPlan, nowMs: number): { readonly run: Run; readonly root: Action } {
-  const { spec, literals, inputs, ...settled } = plan;
+  const { spec, literals, inputs, labels = {}, origin, ...settled } = plan;
   const priority = plan.priority ?? spec.priority ?? 0;
   const run: Run = {
     ...settled,
     task: spec.name,
     phase: "queued",
     createdAtMs: nowMs,
+    updatedAtMs: nowMs,
     endedAtMs: null,
     owner: null,
     abortReason: null,
     priority,
+    labels,
+    origin: { ...plainOrigin(nowMs), ...origin },
     revision: 0,
   };
   const root = queuedAction(

@@ -1,6 +1,31 @@
 // A run: one execution of a task with given inputs. Its state follows from its root action.
 import type { Action, Phase } from "./action.ts";
 
+/** What people file a run under: key → value. */
+export type Labels = { readonly [key: string]: string };
+
+/** What asked for a run. "unknown": nobody said. */
+export type RunSource = "cli" | "web" | "schedule" | "artifact" | "webhook" | "spawn" | "tracked" | "unknown";
+
+/** How two runs hang together: the one does again, goes on with, or was started by, the other. */
+export type RunRelation = "rerun" | "recover" | "spawn" | "triggered" | "artifact";
+
+/** Where a run comes from, and what was said with it. Settled when it is created. */
+export type RunOrigin = {
+  readonly source: RunSource;
+  readonly trigger: { readonly name: string; readonly revision: number } | null;
+  /** Of the task version that it executes; null if the task was not deployed. */
+  readonly taskVersion: string | null;
+  /** Environment variables of all its attempts. */
+  readonly env: { readonly [name: string]: string };
+  /** The moment that it is about, for its tasks: of a scheduled run, the scheduled one. */
+  readonly runStartAtMs: number;
+  /** Another run of the same project and domain, by name. */
+  readonly related: { readonly run: string; readonly type: RunRelation } | null;
+  /** The Flyte protocol's RunSpec as the client sent it, base64 of its bytes. */
+  readonly message: string | null;
+};
+
 export type Run = {
   /** Random and unique; what rows of the run refer to. */
   readonly id: number;
@@ -16,6 +41,8 @@ export type Run = {
   readonly source: { readonly file: string; readonly projectDir: string };
   readonly phase: Phase;
   readonly createdAtMs: number;
+  /** When its phase last changed. */
+  readonly updatedAtMs: number;
   readonly endedAtMs: number | null;
   /** Who asked for it. */
   readonly caller: string;
@@ -31,6 +58,8 @@ export type Run = {
   readonly priority: number;
   /** Attempts that may be active at once. Null: as the operator says. */
   readonly maxConcurrency: number | null;
+  readonly labels: Labels;
+  readonly origin: RunOrigin;
   /** Of the last change of this very row. Actions of the run have revisions of the same sequence. */
   readonly revision: number;
 };
@@ -40,4 +69,21 @@ export type PhaseCounts = { readonly [phase in Phase]?: number };
 
 /** A run ends in the very commit that ends its root, and shows the root's phase until then. */
 export const afterRoot = (run: Run, root: Action): Run =>
-  run.phase === root.phase ? run : { ...run, phase: root.phase, endedAtMs: root.endedAtMs };
+  run.phase === root.phase
+    ? run
+    : { ...run, phase: root.phase, endedAtMs: root.endedAtMs, updatedAtMs: changedAtMs(run, root) };
+
+// A root that waits for its next attempt does not say since when.
+const changedAtMs = (run: Run, root: Action): number =>
+  Math.max(run.updatedAtMs, root.endedAtMs ?? root.attemptStartedAtMs ?? run.createdAtMs);
+
+/** Of a run that somebody simply started. */
+export const plainOrigin = (createdAtMs: number, source: RunSource = "cli"): RunOrigin => ({
+  source,
+  trigger: null,
+  taskVersion: null,
+  env: {},
+  runStartAtMs: createdAtMs,
+  related: null,
+  message: null,
+});

@@ -6,6 +6,8 @@ import * as cacheReads from "./cache-reads.ts";
 import * as claimReads from "./claim-reads.ts";
 import type { Connection } from "./connection.ts";
 import type { DurableReads } from "./durable-reads.ts";
+import * as recordReads from "./record-reads.ts";
+import { listRuns } from "./run-list.ts";
 import * as runReads from "./run-reads.ts";
 import { maxRowsPerRead, type Store } from "./store.ts";
 
@@ -50,7 +52,7 @@ export function allReads(connection: Connection, { read, readRows, told, toldRow
   return {
     run: (project, domain, name) => told(() => runReads.run(connection, project, domain, name)),
     runsById: (ids) => toldRows(ids.length, () => runReads.runsById(connection, ids)),
-    runs: (filter, limit) => toldRows(limit, () => runReads.runs(connection, filter, limit)),
+    runs: (filter, limit) => toldRows(limit, () => listRuns(connection, filter, limit)),
     counts: (run, parent) => told(() => actionReads.counts(connection, run, parent)),
     actions: (keys) => readRows(keys.length, () => actionReads.actions(connection, keys)),
     listActions: (filter, limit) => toldRows(limit, () => listActions(connection, filter, limit)),
@@ -71,6 +73,10 @@ export function allReads(connection: Connection, { read, readRows, told, toldRow
     reservations: (keys) => readRows(keys.length, () => cacheReads.reservations(connection, keys)),
     listCacheEntries: (filter, limit) => toldRows(limit, () => cacheReads.listCacheEntries(connection, filter, limit)),
     cachedTasks: (filter, limit) => toldRows(limit, () => cacheReads.cachedTasks(connection, filter, limit)),
+    records: (keys) => toldRows(keys.length, () => recordReads.records(connection, keys)),
+    listRecords: (filter, limit) => toldRows(limit, () => recordReads.listRecords(connection, filter, limit)),
+    dueRecords: (kind, nowMs, limit) => readRows(limit, () => recordReads.dueRecords(connection, kind, nowMs, limit)),
+    nextDueRecordMs: (kind) => read(() => recordReads.nextDueRecordMs(connection, kind)),
   };
 }
 

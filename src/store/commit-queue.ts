@@ -4,9 +4,10 @@
 import { GodwitError } from "../core/error.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import { type Newness, Transaction } from "./commits.ts";
+import { Transaction } from "./commits.ts";
 import { type Connection, isRefused } from "./connection.ts";
 import { KnownActions } from "./known-actions.ts";
+import type { Newness } from "./overlay.ts";
 import type { Change, CommitResult, Committed, Durability } from "./store.ts";
 
 /** Changes in one transaction, unless a single set has more. Some 100 ms, in which others wait. */
@@ -118,13 +119,14 @@ export class CommitQueue {
       if (outcome.type === "failed" || outcome.set.durability === "written") this.#settle(outcome);
       else later.push(outcome);
     }
-    if (later.length === 0 && committed.runs.size === 0) return;
+    const isTold = committed.runs.size > 0 || committed.records.size > 0;
+    if (later.length === 0 && !isTold) return;
     this.#parts.acknowledgements.add({
       needsSync: later.some((outcome) => outcome.type === "answered" && outcome.result.type === "committed"),
       tell: () => {
         for (const outcome of later) this.#settle(outcome);
         // Last: a listener that throws cannot touch what has been committed and answered.
-        if (committed.runs.size > 0) this.#parts.onCommitted(committed);
+        if (isTold) this.#parts.onCommitted(committed);
       },
       fail: (error) => {
         for (const { set } of later) this.#settle({ set, type: "failed", error });
@@ -191,7 +193,7 @@ export class CommitQueue {
   }
 }
 
-const nothing: Told = { outcomes: [], committed: { runs: new Map(), actions: [] } };
+const nothing: Told = { outcomes: [], committed: { runs: new Map(), actions: [], records: new Set() } };
 
 function outcomeOf(transaction: Transaction, set: PendingSet): Outcome {
   let checked: ReturnType<Transaction["check"]>;

@@ -31,6 +31,17 @@ export function commitSuite(database: string, open: OpenStore): void {
       priority: 6,
       maxConcurrency: 7,
       recovers: { run: 3, name: "old" },
+      updatedAtMs: 9,
+      labels: { team: "birds", 'quote"d': "é" },
+      origin: {
+        source: "schedule",
+        trigger: { name: "nightly", revision: 3 },
+        taskVersion: "v1",
+        env: { LOG_LEVEL: "10" },
+        runStartAtMs: 5,
+        related: { run: "old", type: "rerun" },
+        message: "AA==",
+      },
     });
     const full: Action = {
       ...running(child("full")),

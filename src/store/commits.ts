@@ -13,6 +13,8 @@ import type { Run } from "../core/run.ts";
 import { actionUpdate } from "./action-updates.ts";
 import type { Connection } from "./connection.ts";
 import type { KnownAction, KnownActions } from "./known-actions.ts";
+import { type Newness, Overlay } from "./overlay.ts";
+import { RecordChanges } from "./record-changes.ts";
 import { digestColumn, phaseCodes, phaseOf, type SqlValue } from "./sql.ts";
 import type { Change, CommitResult, Committed } from "./store.ts";
 import * as tables from "./tables.ts";
@@ -29,41 +31,12 @@ export type CheckedSet =
   | { readonly type: "refused"; readonly result: CommitResult }
   | { readonly type: "accepted"; readonly changes: readonly Change[]; readonly writes: readonly Write[] };
 
-/** What a set has changed so far, as its later changes see it (R2). Of rows that are known, they themselves say it. */
-class Overlay {
-  readonly newness: Newness;
-  /** Its own among those of all sets. */
-  readonly mark: number;
-  /** By `keyText`. */
-  readonly inserted = new Map<string, Action>();
-  // Made when asked for: few sets have any.
-  #runs: Set<string | number> | null = null;
-  #reservations: Map<string, Reservation | null> | null = null;
-
-  constructor(newness: Newness, mark: number) {
-    this.newness = newness;
-    this.mark = mark;
-  }
-
-  get runs(): Set<string | number> {
-    this.#runs ??= new Set();
-    return this.#runs;
-  }
-
-  get reservations(): Map<string, Reservation | null> {
-    this.#reservations ??= new Map();
-    return this.#reservations;
-  }
-}
-
-/** R4. */
-export type Newness = "presumed" | "looked up";
-
 export class Transaction {
   readonly #connection: Connection;
   readonly #known: KnownActions;
   readonly #newness: Newness;
   readonly #totals: RunTotals;
+  readonly #records: RecordChanges;
   // Bounded by the changes of one transaction.
   readonly #runs = new Set<number>();
   #lastRun: number | null = null;
@@ -74,6 +47,7 @@ export class Transaction {
     this.#known = known;
     this.#newness = newness;
     this.#totals = new RunTotals(connection);
+    this.#records = new RecordChanges(connection);
     known.begin();
   }
 
@@ -120,7 +94,7 @@ export class Transaction {
   finish(): Committed {
     this.#totals.write();
     this.#known.trim();
-    return { runs: this.#totals.ranges(this.#runs), actions: this.#actions };
+    return { runs: this.#totals.ranges(this.#runs), actions: this.#actions, records: this.#records.kinds };
   }
 
   #check(change: Change, overlay: Overlay): Checked {
@@ -155,6 +129,9 @@ export class Transaction {
           ...tables.attachmentRow(attachment, this.#get(attachment).id),
         ]);
       }
+      case "putRecord":
+      case "deleteRecord":
+        return this.#records.check(change, overlay.records);
       default:
         return () => {
           this.#put(change);
@@ -385,6 +362,8 @@ function runOf(change: Change): number | null {
     case "putDocument":
     case "putCacheEntry":
     case "deleteCacheEntries":
+    case "putRecord":
+    case "deleteRecord":
       return null;
   }
 }

@@ -54,8 +54,8 @@ const runPhases: Invariant = {
   broken: `select r.name, r.phase, a.phase ${endedAsRoot}`,
   say: ([run, own, root]) => `Run ${run} is ${phaseOf(own)}, but its root action is ${phaseOf(root)}.`,
   mend: [
-    `update run set (phase, ended_at_ms, revision, last_revision) =
-        (select a.phase, a.ended_at_ms, last_revision + 1, last_revision + 1 from action a
+    `update run set (phase, ended_at_ms, updated_at_ms, revision, last_revision) =
+        (select a.phase, a.ended_at_ms, coalesce(a.ended_at_ms, updated_at_ms), last_revision + 1, last_revision + 1 from action a
           where a.run = run.id and a.parent is null)
       where id in (select r.id ${endedAsRoot})`,
   ],

@@ -17,7 +17,7 @@ import {
   succeeded,
   updateAction,
 } from "./sample-rows.suite.ts";
-import type { ActionFilter, RunFilter, Store } from "./store.ts";
+import type { ActionFilter, RunFilter, RunPlace, Store, StorePage } from "./store.ts";
 
 export function listingSuite(database: string, open: OpenStore): void {
   test(`${database}: runs are listed newest first, a page at a time, by every filter`, async (t) => {
@@ -179,11 +179,14 @@ export function listingSuite(database: string, open: OpenStore): void {
 
 async function allRuns(store: Store, filter: RunFilter, pageSize: number): Promise<readonly Run[]> {
   const found: Run[] = [];
-  for (;;) {
-    const last = found.at(-1);
-    const page = await store.runs(last === undefined ? filter : { ...filter, before: last }, pageSize);
-    found.push(...page);
-    if (page.length < pageSize) return found;
+  for (let after: RunPlace | null = null; ; ) {
+    const { items, next }: StorePage<Run, RunPlace> = await store.runs(
+      after === null ? filter : { ...filter, after },
+      pageSize,
+    );
+    found.push(...items);
+    if (next === null) return found;
+    after = next;
   }
 }
 

@@ -24,6 +24,17 @@ export function* keysOf(read: (after: OrderKey | null, limit: number) => readonl
 
 /** The first `limit` keys of all lists together, in order. */
 export function mergeKeys(lists: readonly Iterator<OrderKey>[], limit: number): readonly OrderKey[] {
+  const keys: OrderKey[] = [];
+  if (limit === 0) return keys;
+  for (const key of merged(lists)) {
+    keys.push(key);
+    if (keys.length === limit) break;
+  }
+  return keys;
+}
+
+/** The keys of all lists together, in order. */
+export function* merged(lists: readonly Iterator<OrderKey>[]): Generator<OrderKey> {
   const heads: Head[] = [];
   for (const list of lists) {
     const { value, done } = list.next();
@@ -31,15 +42,11 @@ export function mergeKeys(lists: readonly Iterator<OrderKey>[], limit: number): 
   }
   // The first of all at the end, where it is cheap to take.
   heads.sort((a, b) => compareKeys(b.key, a.key));
-  const merged: OrderKey[] = [];
-  while (merged.length < limit) {
-    const head = heads.pop();
-    if (head === undefined) break;
-    merged.push(head.key);
+  for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+    yield head.key;
     const { value, done } = head.list.next();
     if (done !== true) heads.splice(placeOf(heads, value), 0, { key: value, list: head.list });
   }
-  return merged;
 }
 
 type Head = { readonly key: OrderKey; readonly list: Iterator<OrderKey> };

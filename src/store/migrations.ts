@@ -181,7 +181,36 @@ const lanes = `
   alter table engine add column status text;
 `;
 
-export const migrations: readonly string[] = [runTable + actionTable + smallTables, lanes];
+// Runs say where they come from, and what the control plane keeps beside them has a table.
+const records = `
+  alter table run add column updated_at_ms integer not null default 0;
+  update run set updated_at_ms = coalesce(ended_at_ms, created_at_ms);
+  -- JSON: labels and origin.
+  alter table run add column details text not null default '{}' check (json_valid(details));
+
+  -- Newer ones have higher ids, also of one millisecond.
+  create table record (
+    id integer primary key,
+    kind integer not null check (kind between 0 and 7),
+    project text not null,
+    domain text not null,
+    name text not null,
+    version text not null,
+    text text not null check (json_valid(text)),
+    created_at_ms integer not null,
+    updated_at_ms integer not null,
+    due_at_ms integer,
+    revision integer not null check (revision > 0)
+  ) strict;
+
+  create unique index record_key on record (kind, project, domain, name, version);
+  create index record_listing on record (kind, created_at_ms);
+  create index record_domain_listing on record (kind, project, domain, created_at_ms);
+  create index record_name_listing on record (kind, project, domain, name, created_at_ms);
+  create index record_due on record (kind, due_at_ms) where due_at_ms is not null;
+`;
+
+export const migrations: readonly string[] = [runTable + actionTable + smallTables, lanes, records];
 
 /** The version that this Godwit writes. */
 export const schemaVersion = migrations.length;

@@ -1,10 +1,9 @@
 // Reads of runs and of what stands beside actions (store.ts R5).
-import { type ActionKey, phases as allPhases } from "../core/action.ts";
+import type { ActionKey } from "../core/action.ts";
 import type { Run } from "../core/run.ts";
 import type { Connection } from "./connection.ts";
-import { keysOf, mergeKeys, type OrderKey } from "./merge.ts";
-import { attachmentCodes, digestColumn, digestOf, phaseCodes } from "./sql.ts";
-import type { Attachment, RunFilter } from "./store.ts";
+import { attachmentCodes, digestColumn, digestOf } from "./sql.ts";
+import type { Attachment } from "./store.ts";
 import { attachmentValue, attemptOf, runOf, selectAttachment, selectAttempts, selectRuns } from "./tables.ts";
 
 const runByName = `${selectRuns} where project = ? and domain = ? and name = ?`;
@@ -20,26 +19,6 @@ export const runsById = (connection: Connection, ids: readonly number[]): readon
 
 export const lastRevision = (connection: Connection, run: number): number =>
   connection.number("select last_revision from run where id = ?", run) ?? 0;
-
-const newestFirst = "and (created_at_ms, id) < (?, ?) order by created_at_ms desc, id desc limit ?";
-const listOfDomain = `select -created_at_ms, -id from run where project = ? and domain = ? and phase = ? ${newestFirst}`;
-const listOfTask = `select -created_at_ms, -id from run where project = ? and domain = ? and task = ? and phase = ? ${newestFirst}`;
-
-/** One list per phase, merged. Newest first, so keys are negated. */
-export function runs(connection: Connection, filter: RunFilter, limit: number): readonly Run[] {
-  const start = filter.before ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: 0 };
-  const sql = filter.task === undefined ? listOfDomain : listOfTask;
-  const scope = [filter.project, filter.domain, ...(filter.task === undefined ? [] : [filter.task])];
-  return connection.reading(() => {
-    const lists = [...new Set(filter.phases ?? allPhases)].map((phase) =>
-      keysOf((after, count) => {
-        const [createdAtMs, id] = (after ?? [-start.createdAtMs, -start.id]) as [number, number];
-        return connection.all(sql, ...scope, phaseCodes[phase], -createdAtMs, -id, count) as readonly OrderKey[];
-      }),
-    );
-    return mergeKeys(lists, limit).flatMap(([, id]) => connection.all(runById, -(id as number)).map(runOf));
-  });
-}
 
 /** An action has at most as many as its budgets and `maxInterruptions` allow. */
 export const attempts = (connection: Connection, { run, name }: ActionKey) =>

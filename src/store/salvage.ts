@@ -59,7 +59,7 @@ const headerBytes = 100;
 
 // Not attempt, attachment and sweep: those belong to actions, see row-copy.ts. Counts are counted anew;
 // engines and reservations are of processes that have ended.
-const tables = ["document", "run", "action", "cache_entry"];
+const tables = ["document", "run", "action", "cache_entry", "record"];
 
 /** Rejects with `failed_precondition` if a living process uses the file, or if it is another program's. */
 export function salvage(path: string, keepIn: string): Salvage {

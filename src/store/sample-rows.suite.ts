@@ -5,8 +5,8 @@ import type { TestContext } from "node:test";
 import { type Action, queuedAction } from "../core/action.ts";
 import type { CacheEntry } from "../core/cache.ts";
 import { sha256Hex } from "../core/hash.ts";
-import type { Run } from "../core/run.ts";
-import type { Change, Store } from "./store.ts";
+import { plainOrigin, type Run } from "../core/run.ts";
+import type { Change, Store, StoreRecord } from "./store.ts";
 
 /** A new, empty store; closed and removed when the test ends. */
 export type OpenStore = (test: TestContext) => Promise<Store>;
@@ -24,6 +24,7 @@ export const sampleRun = (fields: Partial<Run> = {}): Run => ({
   source: { file: "/home/ada/pipeline.ts", projectDir: "/home/ada" },
   phase: "queued",
   createdAtMs: 1_000,
+  updatedAtMs: fields.createdAtMs ?? 1_000,
   endedAtMs: null,
   caller: "ada",
   owner: null,
@@ -32,6 +33,8 @@ export const sampleRun = (fields: Partial<Run> = {}): Run => ({
   overwriteCache: false,
   priority: 0,
   maxConcurrency: null,
+  labels: {},
+  origin: plainOrigin(fields.createdAtMs ?? 1_000),
   revision: 0,
   ...fields,
 });
@@ -95,6 +98,21 @@ export const sampleEntry = (fields: Partial<CacheEntry> & { readonly key: string
   ...fields,
 });
 
+export const sampleRecord = (fields: Partial<StoreRecord> = {}): StoreRecord => ({
+  kind: "task",
+  project: "default",
+  domain: "development",
+  name: "penguins.main",
+  version: "v1",
+  text: '{"a":1}',
+  createdAtMs: 1_000,
+  updatedAtMs: 1_000,
+  dueAtMs: null,
+  revision: 0,
+  ...fields,
+});
+
+export const putRecord = (record: StoreRecord): Change => ({ type: "putRecord", record });
 export const insertRun = (run: Run): Change => ({ type: "insertRun", run });
 export const insertAction = (action: Action): Change => ({ type: "insertAction", action });
 export const updateAction = (action: Action): Change => ({ type: "updateAction", action });

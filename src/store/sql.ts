@@ -3,7 +3,7 @@
 // R1  A number given to a phase, type or status here is in people's databases: never reuse or change it.
 import { type Action, type ActionType, type CacheStatus, isTerminal, type Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
-import type { Attachment } from "./store.ts";
+import type { Attachment, RecordKind } from "./store.ts";
 
 /** What a column holds. */
 export type SqlValue = string | number | Uint8Array | null;
@@ -51,11 +51,24 @@ export const attachmentCodes = { checkpoint: 0, report: 1, progress: 2 } as cons
   number
 >;
 
+/** R1. */
+export const recordCodes = {
+  project: 0,
+  task: 1,
+  trigger: 2,
+  triggerRevision: 3,
+  secret: 4,
+  setting: 5,
+  notification: 6,
+  image: 7,
+} as const satisfies Record<RecordKind, number>;
+
 export const phaseOf = decoder(phaseCodes);
 export const typeOf = decoder(typeCodes);
 export const cacheStatusOf = decoder(cacheStatusCodes);
 export const attemptPhaseOf = decoder(attemptPhaseCodes);
 export const attachmentOf = decoder(attachmentCodes);
+export const recordKindOf = decoder(recordCodes);
 
 function decoder<Word extends string>(codes: Readonly<Record<Word, number>>): (value: SqlValue | undefined) => Word {
   const words: Word[] = [];

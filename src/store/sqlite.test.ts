@@ -18,9 +18,11 @@ import {
   committed,
   insertAction,
   namesOf,
+  putRecord,
   read,
   running,
   sampleEntry,
+  sampleRecord,
   sampleRun,
   startRun,
   updateAction,
@@ -28,7 +30,7 @@ import {
 import { migrate } from "./schema.ts";
 import { openSqliteStore, sqliteStore } from "./sqlite.ts";
 import { storeSuite } from "./store.suite.ts";
-import type { Committed, Store } from "./store.ts";
+import type { Committed, RecordFilter, Store } from "./store.ts";
 
 const program = fileURLToPath(new URL("./committing-process.suite.ts", import.meta.url));
 
@@ -170,10 +172,30 @@ async function askEverything(store: Store): Promise<void> {
     { type: "release", reservation },
     { type: "insertSweep", sweep: key },
     { type: "deleteSweep", sweep: key },
+    putRecord(sampleRecord()),
+    putRecord(sampleRecord({ kind: "trigger", dueAtMs: 5 })),
   ]);
+  const [record] = await store.records([sampleRecord()]);
+  assert.ok(record);
+  await store.commit([putRecord(record)]);
+  await store.commit([{ type: "deleteRecord", record: { ...record, revision: 2 } }]);
+  await askRecords(store);
   await store.run("default", "development", "run-7");
   await store.runs(scope, 9);
-  await store.runs({ ...scope, task: "penguins.main", phases: ["queued"] }, 9);
+  await store.runs({ ...scope, task: "penguins.main", phases: ["queued"], order: "oldest" }, 9);
+  await store.runs(
+    {
+      ...scope,
+      createdAtMs: { fromMs: 1, beforeMs: 9_000 },
+      updatedAtMs: { fromMs: 1, beforeMs: 9_000 },
+      taskVersion: "v1",
+      caller: "ada",
+      nameContains: "run",
+      labels: [{ key: "a", value: null }],
+      hasPaused: true,
+    },
+    9,
+  );
   await store.counts(7, "a0");
   await store.listActions({ run: 7, parent: "a0", after: { createdAtMs: 1, name: "a0" } }, 9);
   await store.listActions({ run: 7, phases: ["queued"] }, 9);
@@ -201,6 +223,26 @@ async function askEverything(store: Store): Promise<void> {
   await store.engines();
   await store.forget(["e"]);
 }
+
+async function askRecords(store: Store): Promise<void> {
+  for (const order of ["name", "newest"] as const) {
+    for (const named of [{}, { name: "penguins.main" }, { nameContains: "pen" }]) {
+      for (const place of [{}, { project: "default" }, { project: "default", domain: "development" }]) {
+        const filter = { kind: "trigger", order, ...place, ...named } as const;
+        const { next } = await store.listRecords(filter, 9);
+        assert.equal(next, null);
+        // The first page's statement and that of later ones.
+        const after = order === "newest" ? [2_000, 9] : ["", "", "", ""].slice(exactColumns(filter));
+        await store.listRecords({ ...filter, after }, 9);
+      }
+    }
+  }
+  assert.equal((await store.dueRecords("trigger", 9_000, 9)).length, 1);
+  assert.equal(await store.nextDueRecordMs("trigger"), 5);
+}
+
+const exactColumns = (filter: RecordFilter): number =>
+  [filter.project, filter.domain, filter.domain && filter.name].filter((value) => value !== undefined).length;
 
 test("two stores on one file see each other's commits, hear of them, and know each other's engines", async (t) => {
   const path = databasePath(t);

@@ -3,6 +3,8 @@ import { changeSuite } from "./changes.suite.ts";
 import { commitSuite } from "./commits.suite.ts";
 import { listingSuite } from "./listings.suite.ts";
 import { modelSuite } from "./model.suite.ts";
+import { recordSuite } from "./records.suite.ts";
+import { runListSuite } from "./run-list.suite.ts";
 import type { OpenStore } from "./sample-rows.suite.ts";
 import { schedulingSuite } from "./scheduling.suite.ts";
 import { sidecarSuite } from "./sidecars.suite.ts";
@@ -14,5 +16,7 @@ export function storeSuite(database: string, open: OpenStore): void {
   listingSuite(database, open);
   schedulingSuite(database, open);
   sidecarSuite(database, open);
+  runListSuite(database, open);
+  recordSuite(database, open);
   modelSuite(database, open);
 }

@@ -19,7 +19,7 @@
 // R6  Reads answer with what is committed. Those that people and tasks are told from do so only when all
 //     that was to be synced, and was committed before, is durable: all but those that only a later
 //     commit follows from (`actions`, `lanes`, `claimable`, `due`, `nextMomentMs`, `leased`, `waiting`,
-//     `activeChildren`, `reservations`, `cacheEntries`, `documents`).
+//     `activeChildren`, `reservations`, `cacheEntries`, `documents`, `dueRecords`, `nextDueRecordMs`).
 // R7  An engine that is registered is live until it closes or its process ends, however it ends.
 import type { Action, ActionKey, ActionType, Phase } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
@@ -57,7 +57,66 @@ export type Change =
    * that has not ended: said with every end, it costs a look at the counts (R4).
    */
   | { readonly type: "insertSweep"; readonly sweep: ActionKey }
-  | { readonly type: "deleteSweep"; readonly sweep: ActionKey };
+  | { readonly type: "deleteSweep"; readonly sweep: ActionKey }
+  /**
+   * With revision 0 it is inserted, and refused with "exists" if its key is taken; else the revision is
+   * compared (R2), and the record keeps when it was created. It is stored with the next revision.
+   */
+  | { readonly type: "putRecord"; readonly record: StoreRecord }
+  /** Compares the revision (R2). */
+  | { readonly type: "deleteRecord"; readonly record: RecordKey & { readonly revision: number } };
+
+export type RecordKind =
+  | "project"
+  | "task"
+  | "trigger"
+  | "triggerRevision"
+  | "secret"
+  | "setting"
+  | "notification"
+  | "image";
+
+/** What means nothing for a kind is "". */
+export type RecordKey = {
+  readonly kind: RecordKind;
+  readonly project: string;
+  readonly domain: string;
+  readonly name: string;
+  readonly version: string;
+};
+
+/** Something small that the control plane keeps. Its revisions are its own, from 1. */
+export type StoreRecord = RecordKey & {
+  /** JSON. */
+  readonly text: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** When something is to be done about it; null: never. */
+  readonly dueAtMs: number | null;
+  readonly revision: number;
+};
+
+export type RecordFilter = {
+  readonly kind: RecordKind;
+  readonly project?: string;
+  readonly domain?: string;
+  readonly name?: string;
+  /** In any case of letters. */
+  readonly nameContains?: string;
+  /** By project, domain, name and version; or those first that were inserted last. */
+  readonly order: "name" | "newest";
+  /** Where the page before ended. */
+  readonly after?: RecordPlace;
+};
+
+/** Of a listing in one order; only the listing knows what it means. */
+export type RecordPlace = readonly (string | number)[];
+
+/**
+ * `next` is null when there is no more. A page may have fewer items than were asked for, or none, and yet
+ * go on: for what no index finds, `maxRowsSearched` rows are looked through at a time.
+ */
+export type StorePage<Item, Place> = { readonly items: readonly Item[]; readonly next: Place | null };
 
 export type CommitResult =
   /** `actions`: the rows it inserted and updated, in its order, with their new revisions. */
@@ -77,15 +136,33 @@ export type Attachment = ActionKey & {
   readonly atMs: number;
 };
 
+/** `fromMs` is in it, `beforeMs` is not. Left out: open. */
+export type TimeRange = { readonly fromMs?: number; readonly beforeMs?: number };
+
 export type RunFilter = {
   readonly project: string;
   readonly domain: string;
   readonly phases?: readonly Phase[];
   /** Full task name. */
   readonly task?: string;
-  /** Runs older than this one: for the next page of "newest first". */
-  readonly before?: { readonly createdAtMs: number; readonly id: number };
+  readonly createdAtMs?: TimeRange;
+  /** By creation; "newest" unless said otherwise. */
+  readonly order?: "newest" | "oldest";
+  /** Where the page before ended. */
+  readonly after?: RunPlace;
+  // No index knows these (StorePage).
+  readonly taskVersion?: string;
+  readonly caller?: string;
+  /** In any case of letters. */
+  readonly nameContains?: string;
+  readonly updatedAtMs?: TimeRange;
+  /** All of these; a value of null is any. */
+  readonly labels?: readonly { readonly key: string; readonly value: string | null }[];
+  /** Only those in which something is paused now. */
+  readonly hasPaused?: true;
 };
+
+export type RunPlace = { readonly createdAtMs: number; readonly id: number };
 
 export type ActionFilter = {
   readonly run: number;
@@ -136,6 +213,8 @@ export type Committed = {
   readonly runs: ReadonlyMap<number, { readonly first: number; readonly last: number }>;
   /** As they are now; what changed twice is here twice. */
   readonly actions: readonly Action[];
+  /** Of which kinds there are records that were put or deleted. */
+  readonly records: ReadonlySet<RecordKind>;
 };
 
 export interface Store {
@@ -147,8 +226,7 @@ export interface Store {
 
   run(project: string, domain: string, name: string): Promise<Run | null>;
   runsById(ids: readonly number[]): Promise<readonly Run[]>;
-  /** Newest first. */
-  runs(filter: RunFilter, limit: number): Promise<readonly Run[]>;
+  runs(filter: RunFilter, limit: number): Promise<StorePage<Run, RunPlace>>;
   /** Of a whole run, or of the direct children of one action. */
   counts(run: number, parent?: string): Promise<PhaseCounts>;
 
@@ -188,6 +266,13 @@ export interface Store {
   /** Names of the tasks that have entries, in their order. */
   cachedTasks(filter: Pick<CacheFilter, "project" | "domain">, limit: number): Promise<readonly string[]>;
 
+  /** In any order; keys without a record are left out. */
+  records(keys: readonly RecordKey[]): Promise<readonly StoreRecord[]>;
+  listRecords(filter: RecordFilter, limit: number): Promise<StorePage<StoreRecord, RecordPlace>>;
+  /** Those whose `dueAtMs` has come, the longest due first. */
+  dueRecords(kind: RecordKind, nowMs: number, limit: number): Promise<readonly StoreRecord[]>;
+  nextDueRecordMs(kind: RecordKind): Promise<number | null>;
+
   /**
    * Declares all that the engine now holds of what several processes share (memory, disk, GPUs by index,
    * tokens), in one transaction with a look at what other live engines hold: granted only if together it
@@ -216,6 +301,9 @@ export interface Store {
 
 /** What one read may ask for, in rows or keys; more is refused with `invalid_argument` (R5). */
 export const maxRowsPerRead = 10_000;
+
+/** Rows that a page of a listing looks through, at most (StorePage): some 30 ms. */
+export const maxRowsSearched = 5_000;
 
 /** How a payload is kept in one column: JSON text begins with "{", a blob's digest with "#". */
 export const payloadText = (payload: Payload): string =>

@@ -4,6 +4,7 @@ import type { Action } from "../core/action.ts";
 import type { AttemptRecord } from "../core/attempt-record.ts";
 import type { CacheEntry, Reservation } from "../core/cache.ts";
 import type { Run } from "../core/run.ts";
+import { detailsOf, detailsText } from "./run-details.ts";
 import {
   attachmentCodes,
   attachmentOf,
@@ -180,6 +181,8 @@ const runColumns = [
   "overwrites_cache",
   "priority",
   "max_concurrency",
+  "updated_at_ms",
+  "details",
   "revision",
 ];
 
@@ -211,6 +214,8 @@ export const runRow = (run: Run, revision: number): SqlValue[] => [
   run.overwriteCache ? 1 : 0,
   run.priority,
   run.maxConcurrency,
+  run.updatedAtMs,
+  detailsText(run),
   revision,
 ];
 
@@ -224,6 +229,7 @@ export const runOf = (row: Row): Run => ({
   source: { file: row[6] as string, projectDir: row[7] as string },
   phase: phaseOf(row[8]),
   createdAtMs: row[9] as number,
+  updatedAtMs: row[19] as number,
   endedAtMs: row[10] as number | null,
   caller: row[11] as string,
   owner: row[12] as string | null,
@@ -232,7 +238,8 @@ export const runOf = (row: Row): Run => ({
   overwriteCache: row[16] === 1,
   priority: row[17] as number,
   maxConcurrency: row[18] as number | null,
-  revision: row[19] as number,
+  ...detailsOf(row[20] as string, row[9] as number),
+  revision: row[21] as number,
 });
 
 export const attemptInsert = `${insertInto("attempt", ["action", "attempt", "phase", "started_at_ms", "ended_at_ms", "error"])}
