@@ -33,7 +33,7 @@ const layers: Layers = {
     doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
     packages: ["node:sqlite", "node:worker_threads"],
   },
-  blob: { may: ["core"], doors: ["blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
+  blob: { may: ["core"], doors: ["blob/archive.ts", "blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
   logs: { may: ["core", "blob"] },
   sdk: {
     may: ["core", "idl", "blob"],
@@ -68,6 +68,12 @@ const layers: Layers = {
       "doctor/",
     ],
   },
+  // The package that speaks Connect is used wherever messages are sent or received.
+  server: {
+    may: ["core"],
+    packages: ["@connectrpc/connect", "@connectrpc/connect-node", "fastify", "node:http", "node:net", "pino"],
+  },
+  "service.ts": { may: ["core", "settings", "godwit.ts", "server"], packages: ["@connectrpc/connect"] },
   testing: {
     may: [
       "core",
@@ -86,7 +92,10 @@ const layers: Layers = {
     packages: ["node:child_process"],
   },
   "testing.ts": { may: ["testing/"] },
-  cli: { may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts"], packages: ["commander"] },
+  cli: {
+    may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts", "server", "service.ts"],
+    packages: ["commander"],
+  },
 };
 
 /** Of the protocol that server and clients speak. */

@@ -143,7 +143,7 @@ const isManifestFile = (file: Partial<ManifestFile> | null): file is ManifestFil
   typeof file.executable === "boolean";
 
 /** Whether a relative path names something below the directory it starts from. */
-const isInside = (path: string): boolean =>
+export const isInside = (path: string): boolean =>
   !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 
 /** Parents before children. */

@@ -4,6 +4,7 @@ import { type Argument, Command } from "commander";
 import type { Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
 import { carriedCommands } from "./program-runs.ts";
+import { servingCommands } from "./program-servers.ts";
 import type { Io } from "./terminal.ts";
 
 export function createProgram(io: Io, version: string, finish: Finish): Command {
@@ -22,7 +23,8 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText("after", overview);
-  for (const command of [...carriedCommands(io, finish), ...readingCommands(io, finish)]) {
+  const commands = [...carriedCommands(io, finish), ...servingCommands(io, finish), ...readingCommands(io, finish)];
+  for (const command of commands) {
     command.copyInheritedSettings(program);
     for (const nested of command.commands) nested.copyInheritedSettings(program);
     if (command.commands.length > 0) command.configureHelp(listing);

@@ -68,6 +68,8 @@ export type StoredModuleGraph = {
   readonly packages: { readonly [name: string]: string };
   /** For each import of a package, a module that has it: it is looked up from there when the code is loaded. */
   readonly importers: { readonly [specifier: string]: string };
+  /** The bundle has all that the code needs, and runs without the project. `platform`: its native addons run on this one only. */
+  readonly portable?: { readonly platform: string | null };
 };
 
 /** With what is only known where the code is loaded. */

@@ -4,13 +4,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, extname, isAbsolute, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Plugin } from "rolldown";
+import type { Plugin, ResolvedId } from "rolldown";
 import type { Module, Origin, StoredModuleGraph } from "../core/code-graph.ts";
 import type { GodwitError } from "../core/error.ts";
 import { errorAt, isInstalled, packageName, type Spot, sourceExtensions, unresolved } from "./bundle-error.ts";
 import { childrenOf, type Node } from "./free-names.ts";
 import { pathScheme } from "./loaded-bundles.ts";
 import { moduleOf, positionsOf, type Source, type Syntax, writtenSpecifiers } from "./module-graph.ts";
+import { installedAt, type PortablePackages, unbundledReason } from "./portable-packages.ts";
+import { referencesIn } from "./source-references.ts";
 import { sourceEdits } from "./source-rewrite.ts";
 
 /** Version of a package that may be missing, because it is only asked for by `import()` or `require()`. */
@@ -27,10 +29,13 @@ export class BundleReader {
   readonly #origins = new Map<string, Map<string, Origin>>();
   readonly #versions = new Map<string, Set<string>>();
   readonly #packageFiles = new Set<string>();
+  readonly #portable: PortablePackages | null;
   #failure: GodwitError | null = null;
 
-  constructor(projectDir: string) {
+  /** With `portable`, packages are bundled, or noted there to be taken along. */
+  constructor(projectDir: string, portable: PortablePackages | null = null) {
     this.#projectDir = projectDir;
+    this.#portable = portable;
   }
 
   /** What is wrong with the user's code, where it was found here and not by Rolldown. */
@@ -48,6 +53,28 @@ export class BundleReader {
       sources: new Map([...this.#sources].map(([file, { text }]) => [file, text])),
       others: [...this.#packageFiles].sort(),
     };
+  }
+
+  /** Of the project's own files, those that the code reads by a place it writes down. Absolute. */
+  readFiles(): readonly string[] {
+    const found = [...this.#sources].flatMap(([file, { syntax }]) =>
+      referencesIn(syntax?.body ?? []).paths.map((path) => join(dirname(file), path)),
+    );
+    // Aliases of packages are looked up where the code runs.
+    const aliases = [...this.#origins].flatMap(([file, origins]) =>
+      [...origins.keys()].some((specifier) => specifier.startsWith("#")) ? [findUp(dirname(file))] : [],
+    );
+    return [...new Set([...found, ...aliases])].filter((file) => this.#isSource(file) && !this.#sources.has(file));
+  }
+
+  /** Packages whose files the code asks for are taken along. */
+  takeReadPackages(): void {
+    for (const [file, { syntax }] of this.#sources) {
+      for (const specifier of referencesIn(syntax?.body ?? []).packages) {
+        const directory = isBuiltin(specifier) ? null : installedAt(packageName(specifier), dirname(file));
+        if (directory !== null) this.#portable?.takeAlong(directory, "has files that the code reads");
+      }
+    }
   }
 
   /** Throws for decorators that are still in the bundle's text: Node does not know them. */
@@ -107,8 +134,11 @@ export class BundleReader {
     return {
       name: "godwit",
       transform(text, id, meta) {
-        if (!reader.#isSource(id)) return null;
         const { magicString, moduleType } = meta;
+        if (!reader.#isSource(id)) {
+          reader.#lookAtPackage(id, text, isLang(moduleType) ? () => parse(text, id, moduleType) : null);
+          return null;
+        }
         const syntax = isLang(moduleType) ? parse(text, id, moduleType) : null;
         const path = reader.#path(id);
         reader.#sources.set(id, { path, text, syntax });
@@ -121,9 +151,14 @@ export class BundleReader {
         return { code: magicString };
       },
       async resolveId(specifier, importer, { kind, isEntry }) {
-        if (isEntry || importer === undefined || !reader.#isSource(importer)) return null;
+        if (isEntry || importer === undefined) return null;
+        if (!reader.#isSource(importer)) {
+          if (reader.#portable === null || isBuiltin(specifier)) return null;
+          const found = ownPackage.test(specifier) ? null : await this.resolve(specifier, importer, { skipSelf: true });
+          return reader.#inPackage(importer, specifier, found);
+        }
         if (isBuiltin(specifier)) return reader.#keep(importer, specifier, { type: "builtin", name: specifier });
-        if (/^godwit(\/|$)/.test(specifier))
+        if (ownPackage.test(specifier))
           return reader.#keepPackage(importer, specifier, { name: "godwit", packageFile: ownPackageFile });
         const resolved = await this.resolve(specifier, importer, { skipSelf: true });
         if (resolved === null) {
@@ -133,8 +168,10 @@ export class BundleReader {
           throw reader.#fail(reader.#unresolved(importer, specifier));
         }
         if (resolved.external !== false || !isAbsolute(resolved.id)) return resolved;
-        if (!reader.#isSource(resolved.id))
-          return reader.#keepPackage(importer, specifier, installed(specifier, importer, resolved.id));
+        if (!reader.#isSource(resolved.id)) {
+          const kept = reader.#keepPackage(importer, specifier, installed(specifier, importer, resolved.id));
+          return reader.#isBundled(resolved.id) ? resolved : kept;
+        }
         if (!sourceExtensions.includes(extname(resolved.id))) throw reader.#fail(reader.#notCode(importer, specifier));
         reader.#note(importer, specifier, { type: "module", path: reader.#path(resolved.id) });
         return { id: resolved.id };
@@ -147,6 +184,36 @@ export class BundleReader {
     if (!isAbsolute(id)) return false;
     const inside = relative(this.#projectDir, id);
     return !(inside.startsWith("..") ? id : `${sep}${inside}`).includes(`${sep}node_modules${sep}`);
+  }
+
+  #isBundled(file: string): boolean {
+    if (this.#portable === null) return false;
+    const reason = unbundledReason(file, "", true);
+    if (reason !== null) this.#portable.takeAlong(file, reason);
+    return !this.#portable.isTaken(file);
+  }
+
+  /** A module of a package that is to be bundled. */
+  #lookAtPackage(id: string, text: string, parse: (() => Syntax) | null): void {
+    if (this.#portable === null || !isAbsolute(id)) return;
+    let reason: string | null;
+    try {
+      reason = unbundledReason(id, text, parse?.().hasModuleSyntax ?? true);
+    } catch {
+      reason = "is written in what the bundler does not read";
+      this.#failure = null;
+    }
+    if (reason !== null) this.#portable.takeAlong(id, reason);
+  }
+
+  /** What a module of a package imports. */
+  #inPackage(importer: string, specifier: string, resolved: Found | null): Found | { id: string; external: true } {
+    const external = { id: specifier, external: true } as const;
+    if (ownPackage.test(specifier)) return external;
+    // Node would find it missing when the module runs, if it ever does.
+    if (resolved === null) this.#portable?.takeAlong(importer, "imports what is not installed");
+    if (resolved === null || (isAbsolute(resolved.id) && !this.#isBundled(resolved.id))) return external;
+    return resolved;
   }
 
   #path(file: string): string {
@@ -206,6 +273,10 @@ export class BundleReader {
     return typeof version === "string" ? version : "without version";
   }
 }
+
+type Found = Pick<ResolvedId, "id" | "external">;
+
+const ownPackage = /^godwit(\/|$)/;
 
 type External = { readonly id: string; readonly external: true; readonly moduleSideEffects: true };
 

@@ -2,29 +2,38 @@
 //
 // R1  Same sources, same bytes, wherever the project lies: paths are relative to it, and what depends
 //     on the place is asked when the code runs (loaded-bundles.ts).
-// R2  Only the user's own modules are in it. Packages stay imports, by the names the user wrote.
+// R2  Only the user's own modules are in it. Packages stay imports, by the names the user wrote. (But R4.)
 // R3  The code behaves as Node would run its modules one by one: nothing is dropped, shortened or renamed
 //     to the eye of the code.
+// R4  A portable bundle has besides what the code needs of packages (portable-packages.ts) and of the
+//     project's files (portable-bundle.ts), so that it runs where the project is not. The code's
+//     identity, and with it the cache key, is the same.
 import { realpath, stat } from "node:fs/promises";
 import { extname, relative, sep } from "node:path";
 import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
 import { assert, GodwitError } from "../core/error.ts";
 import { canonicalJson, sha256Hex } from "../core/hash.ts";
-import { type BundlerProblem, bundlerError, missingFile, sourceExtensions } from "./bundle-error.ts";
+import { buildBundle } from "./bundle-build.ts";
+import { missingFile, sourceExtensions } from "./bundle-error.ts";
 import { type BundleTexts, readMemo, writeMemo } from "./bundle-memo.ts";
 import { BundleReader } from "./bundle-reader.ts";
-import { bundlePrologue } from "./loaded-bundles.ts";
+import { type BundledFile, portableFiles } from "./portable-bundle.ts";
 
 export type CodeBundle = {
   /** Of the directory that `files` are, as the blob store names it. */
   readonly digest: string;
-  /** `main.mjs`, its source map, and `modules.json`, which holds a `StoredModuleGraph`. */
-  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  /**
+   * `main.mjs`, its source map, and `modules.json`, which holds a `StoredModuleGraph`. Of a portable one
+   * also, below `project/`, what it has in place of the project directory.
+   */
+  readonly files: readonly BundledFile[];
   /** The user's file, relative to the project directory. */
   readonly entry: string;
 };
 
 export type BundleOptions = {
+  /** To run where neither the project nor its packages are (R4). Default: false. */
+  readonly isPortable?: boolean;
   /** Where to remember bundles of unchanged sources. Default: nowhere. */
   readonly memoDir?: string;
 };
@@ -37,13 +46,14 @@ export async function bundleFile(
 ): Promise<CodeBundle> {
   const directory = await realpath(projectDir);
   const entry = await entryFile(entryPath, directory);
+  if (options.isPortable === true) return codeBundle(entry, directory, await portableFiles(entry, directory));
   const place = options.memoDir === undefined ? null : { memoDir: options.memoDir, projectDir: directory, entry };
   const remembered = place === null ? null : await readMemo(place);
-  if (remembered !== null) return codeBundle(entry, directory, remembered);
+  if (remembered !== null) return codeBundle(entry, directory, bytesOf(remembered));
   const reader = new BundleReader(directory);
-  const files = await build(entry, directory, reader);
-  if (place !== null) await writeMemo(place, files, reader.inputs());
-  return codeBundle(entry, directory, files);
+  const texts = await buildBundle(entry, directory, reader);
+  if (place !== null) await writeMemo(place, texts, reader.inputs());
+  return codeBundle(entry, directory, bytesOf(texts));
 }
 
 /** Resolves with the bundle's digest. */
@@ -61,12 +71,16 @@ export async function storeBundle(bundle: CodeBundle, blobs: BlobStore): Promise
   return stored.digest;
 }
 
-function codeBundle(entry: string, projectDir: string, texts: BundleTexts): CodeBundle {
-  const files = Object.entries(texts)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
-  return { digest: sha256Hex(canonicalJson(directoryOf(files))), files, entry: projectPath(projectDir, entry) };
+const bytesOf = (texts: BundleTexts): readonly BundledFile[] =>
+  Object.entries(texts).map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
+
+function codeBundle(entry: string, projectDir: string, unsorted: readonly BundledFile[]): CodeBundle {
+  const files = [...unsorted].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { digest: bundleDigest(files), files, entry: projectPath(projectDir, entry) };
 }
+
+/** Of files sorted by path. */
+export const bundleDigest = (files: CodeBundle["files"]): string => sha256Hex(canonicalJson(directoryOf(files)));
 
 const directoryOf = (files: CodeBundle["files"]): DirectoryManifest => ({
   files: files.map(({ path, bytes }) => ({
@@ -95,70 +109,3 @@ async function entryFile(entryPath: string, projectDir: string): Promise<string>
   }
   return realpath(entryPath);
 }
-
-async function build(entry: string, projectDir: string, reader: BundleReader): Promise<BundleTexts> {
-  const { rolldown } = await import("rolldown");
-  try {
-    const bundler = await rolldown({
-      input: entry,
-      cwd: projectDir,
-      platform: "node",
-      logLevel: "silent",
-      // R3. Tree-shaking believes `sideEffects` of package.json, and drops what Node would run.
-      treeshake: false,
-      optimization: { inlineConst: false },
-      experimental: { nativeMagicString: true },
-      resolve: {
-        // TypeScript lets people write the name of the compiled file.
-        extensionAlias: {
-          ".js": [".ts", ".tsx", ".js"],
-          ".jsx": [".tsx", ".jsx"],
-          ".mjs": [".mts", ".mjs"],
-          ".cjs": [".cts", ".cjs"],
-        },
-      },
-      plugins: [await reader.plugin()],
-    });
-    try {
-      const { output } = await bundler.generate({
-        dir: projectDir,
-        format: "esm",
-        codeSplitting: false,
-        entryFileNames: "main.mjs",
-        sourcemap: true,
-        keepNames: true,
-        minify: false,
-        banner: bundlePrologue,
-      });
-      const [{ code, map }] = output;
-      await reader.checkDecorators(code);
-      return {
-        "main.mjs": code,
-        "main.mjs.map":
-          map === null
-            ? emptyMap
-            : JSON.stringify({ ...JSON.parse(map.toString()), sources: map.sources.map(encodePath) }),
-        "modules.json": canonicalJson(reader.modules()),
-      };
-    } finally {
-      await bundler.close();
-    }
-  } catch (error) {
-    throw reader.failure() ?? bundlerError(problemsOf(error), projectDir, (file) => reader.textOf(file), error);
-  }
-}
-
-const problemsOf = (error: unknown): readonly BundlerProblem[] => {
-  const problems = error instanceof Error && "errors" in error ? error.errors : null;
-  return Array.isArray(problems)
-    ? (problems as BundlerProblem[])
-    : error instanceof Error
-      ? [{ message: error.message }]
-      : [];
-};
-
-/** Of a module that only passes on what packages export. */
-const emptyMap = '{"version":3,"file":"main.mjs","names":[],"sources":[],"sourcesContent":[],"mappings":""}';
-
-/** Sources in a map are URLs. */
-const encodePath = (path: string): string => path.split("/").map(encodeURIComponent).join("/");

@@ -1,11 +1,11 @@
 // Loads code bundles into this process: puts their files on disk, and lets their imports find this very
 // SDK and the project's packages.
 //
-// R1  What is loaded is what the bundle's digest names: files on disk are compared before they are used.
+// R1  What is loaded is what the bundle's digest names (bundle-files.ts).
 // R2  There is one SDK in a process, however the user's code came to import it.
 // R3  One bundle of two projects is two modules: each sees its own source files (loaded-bundles.ts).
 // R4  Packages are looked up from the module that imports them, as Node would without the bundle.
-import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import {
   getSourceMapsSupport,
   isBuiltin,
@@ -14,16 +14,14 @@ import {
   registerHooks,
   setSourceMapsSupport,
 } from "node:module";
-import { hostname } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { BlobStore, DirectoryManifest } from "../blob/blob.ts";
-import type { ModuleGraph, StoredModuleGraph } from "../core/code-graph.ts";
+import type { BlobStore } from "../blob/blob.ts";
+import type { ModuleGraph } from "../core/code-graph.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import { sha256Hex } from "../core/hash.ts";
-import { scratchPrefix } from "../core/scratch-name.ts";
 import { locate } from "../sdk/call-sites.ts";
 import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
+import { materialise, unpackBundle } from "./bundle-files.ts";
 import { missingExport } from "./missing-export.ts";
 import { checkPackages } from "./packages.ts";
 
@@ -32,6 +30,9 @@ export type LoadedCode = {
   /** Of the user's file. */
   readonly exports: { readonly [name: string]: unknown };
 };
+
+/** The project directory of a portable bundle, wherever it is put. */
+export const inBundle = "";
 
 export type CodeLoader = {
   /** Rejects with what is wrong with the user's code or packages. A bundle is loaded once; it cannot be unloaded. */
@@ -65,17 +66,14 @@ export function codeLoader(options: CodeLoaderOptions): CodeLoader {
 }
 
 async function loadBundle(bundle: string, projectDir: string, options: CodeLoaderOptions): Promise<LoadedCode> {
-  const directory = await realpath(projectDir).catch(() => {
-    throw new GodwitError(
-      "failed_precondition",
-      `The project directory ${projectDir} of this run does not exist any more.`,
-    );
-  });
-  const { main, graph } = await materialise(bundle, directory, options);
-  await checkPackages(graph);
+  const { main, graph } =
+    projectDir === inBundle
+      ? await unpackBundle(bundle, options)
+      : await materialise(bundle, await existing(projectDir), options);
+  if (graph.portable === undefined) await checkPackages(graph);
   const url = pathToFileURL(main).href;
   if (!getSourceMapsSupport().enabled) setSourceMapsSupport(true);
-  registerBundle({ url, projectDir: directory });
+  registerBundle({ url, projectDir: graph.projectDir });
   graphs.set(url, graph);
   hookImports(options.sdkUrls);
   try {
@@ -83,9 +81,17 @@ async function loadBundle(bundle: string, projectDir: string, options: CodeLoade
   } catch (error) {
     // Thrown before any module ran.
     const missing = error instanceof SyntaxError ? await missingExport(graph, options.sdkUrls) : null;
-    throw missing ?? loadError(error, directory);
+    throw missing ?? loadError(error, graph.projectDir);
   }
 }
+
+const existing = (projectDir: string): Promise<string> =>
+  realpath(projectDir).catch(() => {
+    throw new GodwitError(
+      "failed_precondition",
+      `The project directory ${projectDir} of this run does not exist any more.`,
+    );
+  });
 
 /** The user's own error, with the place where it was thrown. */
 function loadError(error: unknown, projectDir: string): unknown {
@@ -98,66 +104,6 @@ function loadError(error: unknown, projectDir: string): unknown {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   told.stack = `${told.name}: ${told.message}${stack.slice(Math.max(0, stack.indexOf("\n    at ")))}`;
   return told;
-}
-
-type Materialised = { readonly main: string; readonly graph: ModuleGraph };
-
-async function materialise(
-  bundle: string,
-  projectDir: string,
-  { blobs, bundlesDir, tmpDir }: CodeLoaderOptions,
-): Promise<Materialised> {
-  const files = await bundleFiles(bundle, blobs);
-  const textOf = (path: string): string => {
-    const bytes = files.get(path);
-    if (bytes === undefined) throw new GodwitError("data_loss", `The code bundle ${bundle} has no ${path}.`);
-    return new TextDecoder().decode(bytes);
-  };
-  // Node makes paths of stack traces from the map: its sources are relative to the project.
-  const map = { ...(JSON.parse(textOf("main.mjs.map")) as object), sourceRoot: `${pathToFileURL(projectDir).href}/` };
-  const texts = { "main.mjs": textOf("main.mjs"), "main.mjs.map": JSON.stringify(map) };
-  const directory = join(bundlesDir, bundle, sha256Hex(projectDir).slice(0, 16));
-  if (!(await hasTexts(directory, texts))) await writeTexts(directory, texts, tmpDir);
-  const stored = JSON.parse(textOf("modules.json")) as StoredModuleGraph;
-  const [node = ""] = process.versions.node.split(".");
-  // `import()` tells modules apart by their URL, which must be that of the real file.
-  return { main: join(await realpath(directory), "main.mjs"), graph: { ...stored, projectDir, node } };
-}
-
-async function bundleFiles(bundle: string, blobs: BlobStore): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { files } = JSON.parse(new TextDecoder().decode(await blobs.read(bundle))) as DirectoryManifest;
-  return new Map(await Promise.all(files.map(async ({ path, digest }) => [path, await blobs.read(digest)] as const)));
-}
-
-/** R1. */
-async function hasTexts(directory: string, texts: { readonly [path: string]: string }): Promise<boolean> {
-  for (const [path, text] of Object.entries(texts)) {
-    const found = await readFile(join(directory, path), "utf8").catch(() => null);
-    if (found !== text) return false;
-  }
-  return true;
-}
-
-/** Whole or not at all, whoever else does the same now. What is killed here is left in `tmpDir`, under this process's name. */
-async function writeTexts(
-  directory: string,
-  texts: { readonly [path: string]: string },
-  tmpDir: string,
-): Promise<void> {
-  await mkdir(dirname(directory), { recursive: true });
-  await mkdir(tmpDir, { recursive: true });
-  const temporary = await mkdtemp(join(tmpDir, scratchPrefix("bundle", hostname(), process.pid)));
-  for (const [path, text] of Object.entries(texts)) await writeFile(join(temporary, path), text);
-  try {
-    await rename(temporary, directory);
-  } catch (error) {
-    // There is one already: of another process, or a damaged one, which is put right file by file.
-    if (!(await hasTexts(directory, texts))) {
-      await mkdir(directory, { recursive: true }).catch(() => Promise.reject(error));
-      for (const path of Object.keys(texts)) await rename(join(temporary, path), join(directory, path));
-    }
-    await rm(temporary, { recursive: true, force: true });
-  }
 }
 
 const graphs = new Map<string, ModuleGraph>();

@@ -37,7 +37,7 @@ export function program(loader: CodeLoader, blobs: BlobStore): Program {
     runAttempt: (launch, host, stopping) => runAttempt(launch, { ...host, blobs, load: tasksOf }, stopping),
     async describe(bundle, projectDir) {
       const { code, tasks } = await load(bundle, projectDir);
-      return describeTasks(bundle, firstFile(tasks, projectDir), tasks, code.graph);
+      return describeTasks(bundle, firstFile(tasks, code.graph.projectDir), tasks, code.graph);
     },
     async check(bundle, projectDir, task, inputs: Literals) {
       const tasks = await tasksOf(bundle, projectDir);

@@ -1,0 +1,192 @@
+// One port for HTTP/1.1 and HTTP/2 without TLS: the first bytes of a connection tell which it is.
+//
+// R1  Every bound refuses in words that the client can read: too many connections get an answer, not a reset.
+// R2  Whoever is slow to begin is let go: a connection that has not said what it speaks, a request whose head
+//     does not end. A stream that is open may be silent for as long as it likes.
+import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttp2, type ServerHttp2Session } from "node:http2";
+import { createServer as createTcp, type Socket, type Server as TcpServer } from "node:net";
+import { GodwitError } from "../core/error.ts";
+
+/** Those of HTTP/2 have the same methods, and are told apart by `httpVersionMajor`. */
+export type NodeRequest = IncomingMessage;
+export type NodeResponse = ServerResponse;
+export type RequestListener = (request: NodeRequest, response: NodeResponse) => void;
+
+export type PortOptions = {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly maxConnections: number;
+  /** Open at once on one connection. */
+  readonly maxStreams: number;
+  readonly onRequest: RequestListener;
+};
+
+export type Port = {
+  readonly host: string;
+  readonly port: number;
+  connections(): number;
+  /** From now on nobody is taken in; what is open goes on. */
+  stopAccepting(): void;
+  /** Resolves when the last connection has ended. */
+  readonly ended: Promise<void>;
+  /** Ends every connection, whatever it is doing. */
+  destroy(): void;
+};
+
+/** What an HTTP/2 client says first, before anything else. */
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+/** R2: for the first bytes, and for the head of a request. */
+const headMs = 10_000;
+/** Between two requests on a connection. Longer than the minute that most clients and proxies keep theirs. */
+const keepAliveMs = 75_000;
+
+export async function openPort(options: PortOptions): Promise<Port> {
+  const sockets = new Set<Socket>();
+  const protocols = openProtocols(options);
+  const server = createTcp({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // What a client that is gone could still be told. Whoever reads or writes there sees it as well.
+    socket.on("error", () => {});
+    sniff(socket, (isHttp2) => {
+      if (sockets.size > options.maxConnections) refuse(socket, isHttp2, options.maxConnections);
+      else protocols.take(socket, isHttp2);
+    });
+  });
+  await listening(server, options);
+  const address = server.address() as { readonly port: number };
+  const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
+  return {
+    host: options.host,
+    port: address.port,
+    connections: () => sockets.size,
+    stopAccepting: () => {
+      server.close();
+      protocols.close();
+    },
+    ended,
+    destroy: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function openProtocols({ onRequest, maxStreams }: PortOptions) {
+  const http1 = createHttp1(
+    {
+      headersTimeout: headMs,
+      // How long a body takes is watched where it is read: uploads may be long.
+      requestTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: 2_000,
+      noDelay: true,
+    },
+    onRequest,
+  );
+  // It never listens itself, and only then would it look after those that are slow (R2).
+  http1.emit("listening");
+  http1.on("clientError", (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket as Socket));
+  const http2 = createHttp2({ settings: { maxConcurrentStreams: maxStreams } }, (request, response) =>
+    onRequest(request as unknown as NodeRequest, response as unknown as NodeResponse),
+  );
+  http2.on("sessionError", () => {});
+  const sessions = new Set<ServerHttp2Session>();
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  return {
+    take: (socket: Socket, isHttp2: boolean) => (isHttp2 ? http2 : http1).emit("connection", socket),
+    close: () => {
+      // Each tells its clients to go elsewhere with their next request.
+      http1.close();
+      http1.closeIdleConnections();
+      for (const session of sessions) session.close();
+    },
+  };
+}
+
+/** Calls back once it is clear, with nothing taken out of the stream. */
+function sniff(socket: Socket, onKnown: (isHttp2: boolean) => void): void {
+  const timer = setTimeout(() => socket.destroy(), headMs);
+  socket.once("close", () => clearTimeout(timer));
+  let seen = Buffer.alloc(0);
+  const onReadable = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    seen = Buffer.concat([seen, chunk]);
+    const length = Math.min(seen.length, preface.length);
+    const isLike = seen.subarray(0, length).equals(preface.subarray(0, length));
+    if (isLike && length < preface.length) return;
+    clearTimeout(timer);
+    socket.off("readable", onReadable);
+    socket.off("end", onEnd);
+    socket.unshift(seen);
+    onKnown(isLike);
+  };
+  const onEnd = (): void => void socket.destroy();
+  socket.on("readable", onReadable);
+  socket.once("end", onEnd);
+}
+
+/** R1. */
+function refuse(socket: Socket, isHttp2: boolean, most: number): void {
+  // An HTTP/2 client reads a GOAWAY frame: stream 0, last stream 0, ENHANCE_YOUR_CALM; after empty settings.
+  const goAway = Buffer.from("00000004000000000000000807000000000000000000" + "0000000b", "hex");
+  if (isHttp2) socket.end(goAway);
+  else {
+    const message = `This server has ${most} connections open, and takes no more for now. Try again later.`;
+    socket.end(plainAnswer("429 Too Many Requests", "resource_exhausted", message));
+  }
+  // Somebody who does not read it is not waited for.
+  socket.setTimeout(1_000, () => socket.destroy());
+  socket.resume();
+}
+
+function answerBadRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  const isLarge = error.code === "HPE_HEADER_OVERFLOW";
+  if (isSlow)
+    socket.end(plainAnswer("408 Request Timeout", "deadline_exceeded", "The head of the request did not end."));
+  else if (isLarge)
+    socket.end(
+      plainAnswer("431 Request Header Fields Too Large", "resource_exhausted", "The request has too many headers."),
+    );
+  else socket.end(plainAnswer("400 Bad Request", "invalid_argument", "This is not a request as HTTP/1.1 has it."));
+  socket.setTimeout(1_000, () => socket.destroy());
+}
+
+function plainAnswer(status: string, code: string, message: string): string {
+  const body = JSON.stringify({ code, message });
+  return `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
+}
+
+function listening(server: TcpServer, { host, port }: PortOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+export const isTaken = (error: unknown): boolean =>
+  error instanceof GodwitError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EADDRINUSE";
+
+function cannotListen(cause: NodeJS.ErrnoException, host: string, port: number): GodwitError {
+  const what: { readonly [code: string]: string } = {
+    EADDRINUSE: `The port ${port} is taken on ${host}: another server listens there. Choose another with --port, or end that one.`,
+    EACCES: `This user may not listen on the port ${port}. Choose one from 1024 on with --port.`,
+    EADDRNOTAVAIL: `This machine has no address ${host}. Choose one of its own with --host.`,
+    ENOTFOUND: `There is no address for the name ${host}. Choose another with --host.`,
+  };
+  const message = what[cause.code ?? ""] ?? `Nothing can listen on ${host}:${port}: ${cause.message}.`;
+  return new GodwitError("failed_precondition", message, { cause });
+}

@@ -1,0 +1,333 @@
+// Carries calls between Node's requests and Connect's handlers: Connect, gRPC and gRPC-Web, over HTTP/1.1
+// and h2c.
+//
+// R1  A slow reader slows its source: a message is asked for when the one before has been taken in, and at
+//     most one is held beside what the socket buffers.
+// R2  A client that is gone ends its handler, also one that waits for the client to read.
+// R3  Whatever goes wrong is told by a code and words; what is our fault goes to the log. A request that cannot
+//     be decoded is the caller's mistake, and Connect's library would call it internal.
+// R4  While the server ends, streams end with `unavailable`, never with `canceled`, which clients take for good.
+
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import type { ErrorCode } from "../core/error.ts";
+import { bodyOf, leaveUnread } from "./body.ts";
+import type { NodeRequest, NodeResponse } from "./port.ts";
+import { codeName, connectErrorOf, headerOf, refuse } from "./refusal.ts";
+
+export type RpcOptions = {
+  readonly routes: (router: ConnectRouter) => void;
+  /** Of one message, packed and unpacked. */
+  readonly maxMessageBytes: number;
+  /** Calls and streams open at once; more are refused. */
+  readonly maxCalls: number;
+  /** Inside the translation of errors: what may refuse a call before its handler. */
+  readonly interceptors?: readonly Interceptor[];
+  readonly onCall: (call: Call) => void;
+  /** Runs the handler within what belongs to the call: a trace. */
+  readonly around?: Around;
+};
+
+/** `headers` may be changed before the handler sees them. */
+export type Around = (call: { readonly service: string; readonly method: string; readonly headers: Headers }) => {
+  run<T>(work: () => T): T;
+  end(code: ErrorCode | "ok"): void;
+};
+
+/** A call that has ended. `error`: what is our fault. */
+export type Call = {
+  readonly service: string;
+  readonly method: string;
+  readonly code: ErrorCode | "ok";
+  readonly durationMs: number;
+  readonly error: unknown;
+};
+
+export type Rpc = {
+  /** Whether the path is that of a call, known or not. */
+  takes(request: NodeRequest): boolean;
+  serve(request: NodeRequest, response: NodeResponse): void;
+  open(): number;
+  /** R4. Ends streams and refuses new calls; those under way go on. */
+  stopStreams(): void;
+  /** Ends what is still under way. */
+  stopAll(): void;
+  /** Resolves when no call is under way. */
+  idle(): Promise<void>;
+};
+
+/** What becomes known of a call while it runs. */
+type Course = { isDecoded: boolean; code: ErrorCode | "ok" | null; error: unknown };
+const course = createContextKey<Course>({ isDecoded: false, code: null, error: null });
+
+/** Between two pieces of a request that is one message. */
+const idleBodyMs = 60_000;
+const endingText = "The server is being stopped or restarted. Call again: it may be back in a moment.";
+const ending = (): ConnectError => new ConnectError(endingText, Code.Unavailable);
+
+export function createRpc(options: RpcOptions): Rpc {
+  const streams = new AbortController();
+  const all = new AbortController();
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip],
+    readMaxBytes: options.maxMessageBytes,
+    shutdownSignal: all.signal,
+    interceptors: [translated, endingWith(streams.signal), ...(options.interceptors ?? [])],
+  });
+  options.routes(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const services = new Set(router.handlers.map(({ service }) => service.typeName));
+  const idle = new Idle();
+  return {
+    takes: (request) => handlers.has(pathOf(request)) || isCall(request),
+    serve: (request, response) => {
+      const handler = handlers.get(pathOf(request));
+      if (handler === undefined) refuseUnknown(request, response, services);
+      else if (streams.signal.aborted) refuse(request, response, "unavailable", endingText);
+      else if (idle.open >= options.maxCalls) {
+        const message = `This server has ${options.maxCalls} calls under way, and takes no more for now. Try again later.`;
+        refuse(request, response, "resource_exhausted", message);
+      } else {
+        idle.begin();
+        void carry(handler, request, response, options).finally(() => idle.end());
+        return;
+      }
+      leaveUnread(request, response);
+    },
+    open: () => idle.open,
+    stopStreams: () => streams.abort(ending()),
+    stopAll: () => all.abort(ending()),
+    idle: () => idle.reached(),
+  };
+}
+
+async function carry(handler: UniversalHandler, request: NodeRequest, response: NodeResponse, options: RpcOptions) {
+  const startedAtMs = performance.now();
+  const seen: Course = { isDecoded: false, code: null, error: null };
+  const { service, method } = { service: handler.service.typeName, method: handler.method.name };
+  const contextValues: ContextValues = createContextValues().set(course, seen);
+  const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+  // HTTP/2 names it otherwise; whoever makes links asks for the host.
+  if (!call.header.has("host")) call.header.set("host", headerOf(request, ":authority"));
+  const isOneMessage = handler.method.methodKind === "unary" || handler.method.methodKind === "server_streaming";
+  const around = options.around?.({ service, method, headers: call.header });
+  const run = around?.run ?? (<T>(work: () => T): T => work());
+  try {
+    const body = bodyOf(request, isOneMessage ? idleBodyMs : null);
+    const answer = await run(() => handler({ ...call, body }));
+    await send({ answer, request, response, seen, run, input: handler.method.input.typeName });
+    seen.code ??= codeOfStatus(answer.status);
+  } catch (error) {
+    // R2: what is left is to forget it.
+    seen.code ??= "canceled";
+    if (!(error instanceof ConnectError)) seen.error ??= error;
+    response.destroy();
+  }
+  leaveUnread(request, response);
+  around?.end(seen.code);
+  options.onCall({ service, method, code: seen.code, durationMs: performance.now() - startedAtMs, error: seen.error });
+}
+
+type Sending = {
+  readonly answer: UniversalServerResponse;
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly seen: Course;
+  readonly run: <T>(work: () => T) => T;
+  /** Name of the message that the method takes. */
+  readonly input: string;
+};
+
+/** R1. */
+async function send({ answer, request, response, seen, run, input }: Sending): Promise<void> {
+  const chunks = answer.body?.[Symbol.asyncIterator]();
+  try {
+    // Headers go out with the first piece: until then the handler may add some.
+    let chunk = await run(() => chunks?.next());
+    if (!seen.isDecoded && isInternal(answer, chunk?.value)) {
+      seen.code = "invalid_argument";
+      refuse(request, response, seen.code, undecodable(input));
+      return;
+    }
+    const headers = Object.fromEntries(answer.header ?? []);
+    const mustClose = request.httpVersionMajor === 1 && !request.complete;
+    response.writeHead(answer.status, mustClose ? { ...headers, connection: "close" } : headers);
+    while (chunk !== undefined && chunk.done !== true) {
+      await write(response, chunk.value);
+      chunk = await run(() => chunks?.next());
+    }
+    if (answer.trailer !== undefined) response.addTrailers(Object.fromEntries(answer.trailer));
+    await new Promise<void>((resolve) => {
+      response.once("close", () => resolve());
+      response.end(() => resolve());
+    });
+  } catch (error) {
+    // R2.
+    void chunks?.throw?.(error)?.catch(() => {});
+    throw error;
+  } finally {
+    void chunks?.return?.(undefined)?.catch(() => {});
+  }
+}
+
+const undecodable = (input: string): string =>
+  `The request cannot be read as a message ${input}: it is damaged, or was made for another method.`;
+
+/** In each protocol's way: HTTP's status, gRPC's trailer, gRPC-Web's trailer within the body. */
+function isInternal({ status, trailer }: UniversalServerResponse, first: Uint8Array | undefined): boolean {
+  if (status === 500 || trailer?.get("grpc-status") === String(Code.Internal)) return true;
+  return first?.[0] === 0x80 && /grpc-status: ?13\b/.test(Buffer.from(first).toString());
+}
+
+function write(response: NodeResponse, bytes: Uint8Array): Promise<void> {
+  const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Canceled);
+  if (response.destroyed || response.closed) return Promise.reject(gone());
+  if (response.write(bytes)) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      response.off("drain", onDrain);
+      response.off("close", onClose);
+      response.off("error", onClose);
+    };
+    const onDrain = (): void => {
+      settle();
+      resolve();
+    };
+    const onClose = (): void => {
+      settle();
+      reject(gone());
+    };
+    response.on("drain", onDrain);
+    response.on("close", onClose);
+    response.on("error", onClose);
+  });
+}
+
+/** R3. */
+const translated: Interceptor = (next) => async (request) => {
+  const seen = request.contextValues.get(course);
+  const translate = (error: unknown): ConnectError => {
+    const told = connectErrorOf(error, (bug) => {
+      seen.error = bug;
+    });
+    seen.code = codeName(told.code);
+    return told;
+  };
+  try {
+    // A single message is there by now; those of a stream are decoded as they are asked for.
+    seen.isDecoded = true;
+    const response = await next(
+      request.stream ? { ...request, message: decoded(request.message, request.method.input.typeName) } : request,
+    );
+    if (!response.stream) {
+      seen.code = "ok";
+      return response;
+    }
+    return { ...response, message: translatedStream(response.message, seen, translate) };
+  } catch (error) {
+    throw translate(error);
+  }
+};
+
+async function* decoded<T>(messages: AsyncIterable<T>, input: string): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    const isInternal = error instanceof ConnectError && error.code === Code.Internal;
+    throw isInternal ? new ConnectError(undecodable(input), Code.InvalidArgument) : error;
+  }
+}
+
+async function* translatedStream<T>(
+  messages: AsyncIterable<T>,
+  seen: Course,
+  translate: (error: unknown) => ConnectError,
+): AsyncGenerator<T> {
+  try {
+    yield* messages;
+    seen.code = "ok";
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** R4. */
+const endingWith =
+  (signal: AbortSignal): Interceptor =>
+  (next) =>
+  async (request) => {
+    const response = await next(request);
+    return response.stream ? { ...response, message: untilAborted(response.message, signal) } : response;
+  };
+
+async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  // Of the message that is waited for. One listener for the whole stream: a race with one promise would keep
+  // something of each message.
+  let stop = (): void => {};
+  const onAbort = (): void => stop();
+  signal.addEventListener("abort", onAbort);
+  try {
+    for (;;) {
+      if (signal.aborted) throw ending();
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        stop = () => reject(ending());
+        iterator.next().then(resolve, reject);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    void iterator.return?.(undefined)?.catch(() => {});
+  }
+}
+
+const pathOf = (request: NodeRequest): string => (request.url ?? "").split("?", 1)[0] as string;
+
+/** `/some.package.Service/Method`: only calls look so. */
+const isCall = (request: NodeRequest): boolean =>
+  request.method === "POST" && /^\/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+\/[A-Za-z0-9_]+$/.test(pathOf(request));
+
+function refuseUnknown(request: NodeRequest, response: NodeResponse, services: ReadonlySet<string>): void {
+  const [, service = "", method = ""] = pathOf(request).split("/");
+  const message = services.has(service)
+    ? `The service ${service} has no method ${method} here. The client may be newer than this server.`
+    : `This server has no service ${service}. The client may be newer than this server.`;
+  refuse(request, response, "unimplemented", message);
+}
+
+/** Of what was refused before any handler was asked: a wrong content type, say. */
+const codeOfStatus = (status: number): ErrorCode | "ok" => (status < 400 ? "ok" : "invalid_argument");
+
+class Idle {
+  open = 0;
+  #reached: PromiseWithResolvers<void> | null = null;
+
+  begin(): void {
+    this.open++;
+  }
+
+  end(): void {
+    this.open--;
+    if (this.open > 0) return;
+    this.#reached?.resolve();
+    this.#reached = null;
+  }
+
+  reached(): Promise<void> {
+    if (this.open === 0) return Promise.resolve();
+    this.#reached ??= Promise.withResolvers();
+    return this.#reached.promise;
+  }
+}

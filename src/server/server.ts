@@ -1,0 +1,204 @@
+// The door of the server: one port for calls (Connect, gRPC, gRPC-Web, JSON), files by signed URL, health,
+// metrics and pages. It knows neither what the calls do nor what the pages show: both are given to it.
+//
+// R1  Ready means that a request is answered: what is slow to load is loaded after the port is open, and the
+//     first request that needs it waits.
+// R2  It ends in order: no new connections, streams end with `unavailable`, calls finish within a bound, and
+//     what is left is cut off.
+import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
+import { GodwitError } from "../core/error.ts";
+import type { Log } from "./log.ts";
+import type { Page } from "./pages.ts";
+import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port } from "./port.ts";
+import { refuse, statusOf } from "./refusal.ts";
+import { createRpc, type Rpc } from "./rpc.ts";
+
+export { type Log, type LogLevel, openLog, silentLog } from "./log.ts";
+export type { Page } from "./pages.ts";
+
+export type ServerLimits = {
+  /** Of one message of a call, unpacked; uploads have a bound of their own. */
+  readonly maxMessageBytes: number;
+  readonly maxUploadBytes: number;
+  readonly maxConnections: number;
+  /** Calls and streams open at once, over all connections. */
+  readonly maxCalls: number;
+};
+
+export const defaultLimits: ServerLimits = {
+  maxMessageBytes: 64 * 1024 * 1024,
+  maxUploadBytes: 5 * 1024 * 1024 * 1024,
+  maxConnections: 20_000,
+  maxCalls: 20_000,
+};
+
+export type ServerOptions = {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** A second one for the same, if it is free. */
+  readonly secondPort: number | null;
+  readonly limits: ServerLimits;
+  /** The services: `(router) => router.service(…)`. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** What may refuse a call before its handler. GodwitErrors are translated outside of them. */
+  readonly interceptors?: readonly Interceptor[];
+  /** What is not a call. The first whose method and path fit answers. */
+  readonly pages: readonly Page[];
+  /** Null when work can be done; else why not. */
+  readonly readiness: () => Promise<string | null>;
+  readonly log: Log;
+};
+
+export type Server = {
+  readonly host: string;
+  readonly port: number;
+  /** Null if it was taken, or is not wanted. */
+  readonly secondPort: number | null;
+  readonly url: string;
+  /** R2. Resolves when everything has ended. */
+  close(drainMs: number): Promise<void>;
+};
+
+/** Streams that one HTTP/2 connection may have open. */
+const maxStreams = 1_000;
+
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const rpc = createRpc({
+    routes: options.routes,
+    maxMessageBytes: options.limits.maxMessageBytes,
+    maxCalls: options.limits.maxCalls,
+    interceptors: options.interceptors ?? [],
+    onCall: (call) => {
+      const { service, method, code, durationMs, error } = call;
+      const fields = { service, method, code, ms: Math.round(durationMs) };
+      if (error === null) options.log.debug(fields, "call");
+      else options.log.error({ ...fields, error }, "a call failed, and should not have");
+    },
+  });
+  const site = new Site(options);
+  const onRequest = (request: NodeRequest, response: NodeResponse): void => {
+    // A client that goes away in the middle is its own business.
+    request.on("error", () => {});
+    response.on("error", () => {});
+    if (rpc.takes(request)) rpc.serve(request, response);
+    else site.serve(request, response);
+  };
+  const { maxConnections } = options.limits;
+  const open = (port: number): Promise<Port> =>
+    openPort({ host: options.host, port, maxConnections, maxStreams, onRequest });
+  const port = await open(options.port);
+  const second =
+    options.secondPort === null ? null : await open(options.secondPort).catch((error) => noSecond(error, options));
+  site.load();
+  return {
+    host: port.host,
+    port: port.port,
+    secondPort: second?.port ?? null,
+    url: urlOf(port.host, port.port),
+    close: (drainMs) => drain({ ports: second === null ? [port] : [port, second], rpc, site }, drainMs),
+  };
+}
+
+/** It is for links only; the first port serves all there is. */
+function noSecond(error: unknown, { log, secondPort }: ServerOptions): null {
+  if (!isTaken(error)) throw error;
+  log.warn({ port: secondPort }, "the second port is taken, so links to it that the Flyte CLI prints lead elsewhere");
+  return null;
+}
+
+type Parts = { readonly ports: readonly Port[]; readonly rpc: Rpc; readonly site: Site };
+
+/** R2. */
+async function drain({ ports, rpc, site }: Parts, drainMs: number): Promise<void> {
+  rpc.stopStreams();
+  for (const port of ports) port.stopAccepting();
+  await within(Promise.all([rpc.idle(), site.idle()]), drainMs);
+  rpc.stopAll();
+  await within(Promise.all(ports.map(({ ended }) => ended)), 500);
+  for (const port of ports) port.destroy();
+  await Promise.all(ports.map(({ ended }) => ended));
+  await site.close();
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([work, late.promise]);
+  clearTimeout(timer);
+}
+
+const urlOf = (host: string, port: number): string => `http://${hostText(host)}:${port}`;
+
+/** As it stands in a URL; an address that means every address is reached as this machine. */
+function hostText(host: string): string {
+  if (host === "0.0.0.0" || host === "::" || host === "127.0.0.1" || host === "::1") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** R1: health at once, the rest by a router that is loaded in the meantime. */
+class Site {
+  readonly #options: ServerOptions;
+  #router: Promise<import("./pages.ts").Router> | null = null;
+  #open = 0;
+  #idle: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  load(): Promise<import("./pages.ts").Router> {
+    this.#router ??= import("./pages.ts").then(({ createPages }) => createPages(this.#options));
+    // Whoever asks for a page is told; nobody may be asking yet.
+    this.#router.catch(() => {});
+    return this.#router;
+  }
+
+  serve(request: NodeRequest, response: NodeResponse): void {
+    this.#open++;
+    response.once("close", () => this.#ended());
+    void this.#serve(request, response).catch((error: unknown) => {
+      this.#options.log.error({ error }, "a request failed, and should not have");
+      if (response.headersSent) response.destroy();
+      else refuse(request, response, "internal", "This should not have happened; the server's log says more.");
+    });
+  }
+
+  async #serve(request: NodeRequest, response: NodeResponse): Promise<void> {
+    if (request.method === "GET" && request.url === "/healthz") return text(response, 200, "ok\n");
+    if (request.method === "GET" && request.url === "/readyz") {
+      const reason = await readinessOf(this.#options);
+      return reason === null ? text(response, 200, "ready\n") : text(response, statusOf("unavailable"), `${reason}\n`);
+    }
+    (await this.load()).serve(request, response);
+  }
+
+  #ended(): void {
+    this.#open--;
+    if (this.#open === 0) this.#idle?.resolve();
+  }
+
+  idle(): Promise<void> {
+    this.#idle = Promise.withResolvers();
+    if (this.#open === 0) this.#idle.resolve();
+    return this.#idle.promise;
+  }
+
+  async close(): Promise<void> {
+    const router = await this.#router?.catch(() => null);
+    await router?.close();
+  }
+}
+
+async function readinessOf({ readiness }: ServerOptions): Promise<string | null> {
+  try {
+    return await readiness();
+  } catch (error) {
+    return error instanceof GodwitError ? error.message : "The database does not answer.";
+  }
+}
+
+function text(response: NodeResponse, status: number, body: string): void {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+  response.end(body);
+}
