@@ -144,6 +144,7 @@ async function open(endsAfter: number): Promise<Bench> {
       action: actionName(actions++),
       attempt: 1,
       depth: 0,
+      isRecovery: false,
       bundle,
       projectDir: dir,
       spec: specs.get(task) as Launch["spec"],

@@ -15,6 +15,8 @@ export type Launch = {
   readonly action: string;
   readonly attempt: number;
   readonly depth: number;
+  /** Whether its run takes over what another has done. */
+  readonly isRecovery: boolean;
   /** Digest of the code bundle, and where its packages are found. */
   readonly bundle: string;
   readonly projectDir: string;
@@ -35,6 +37,12 @@ export const attemptId = (attempt: {
   readonly action: string;
   readonly attempt: number;
 }): AttemptId => `${attempt.run}/${attempt.action}/${attempt.attempt}`;
+
+/**
+ * What an attempt does: its own work; nothing but wait for its calls; nothing but wait until a trace of its is
+ * recorded, or found. One that waits for calls holds nothing of the machine.
+ */
+export type AttemptState = "active" | "waiting" | "recording";
 
 export type Checkpoint = {
   readonly type: "json" | "bytes" | "directory";

@@ -37,6 +37,7 @@ const launchOf = ({ action, run, spec }: Starting, checkpoint: Checkpoint | null
   action: action.name,
   attempt: action.attempt,
   depth: action.depth,
+  isRecovery: run.recovers !== null,
   bundle: run.bundle,
   projectDir: run.source.projectDir,
   spec,

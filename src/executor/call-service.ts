@@ -39,6 +39,8 @@ type Following = {
 export class CallService {
   readonly #options: CallServiceOptions;
   readonly #following = new Map<AttemptId, Following>();
+  /** How many requests with traces are not answered yet. */
+  readonly #recording = new Map<AttemptId, number>();
   #inFlight = 0;
 
   constructor(options: CallServiceOptions) {
@@ -66,11 +68,17 @@ export class CallService {
   forget(attempt: AttemptId): void {
     this.#following.get(attempt)?.ending.abort();
     this.#following.delete(attempt);
+    this.#recording.delete(attempt);
   }
 
   /** Whether it waits for a call. */
   isWaiting(attempt: AttemptId): boolean {
     return (this.#following.get(attempt)?.pending.size ?? 0) > 0;
+  }
+
+  /** Whether it waits for a trace. */
+  isRecording(attempt: AttemptId): boolean {
+    return this.#recording.has(attempt);
   }
 
   close(): void {
@@ -103,7 +111,7 @@ export class CallService {
   async #call(attempt: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
     const followed = calls.filter(({ type }) => type !== "trace").map(({ name }) => name);
     // A trace is told whole by its answer.
-    if (followed.length === 0) return (await this.#options.calls.call(attempt, calls)).filter(isNews);
+    if (followed.length === 0) return this.#trace(attempt, calls);
     const following = this.#follow(attempt);
     for (const name of followed) following.pending.add(name);
     let news: readonly CallAnswer[];
@@ -121,6 +129,18 @@ export class CallService {
     // The answer does not wait, as the worker has few numbers for requests: the ends follow it.
     void goOn.then(() => this.#tell(attempt, following, ended));
     return refused;
+  }
+
+  async #trace(attempt: AttemptRef, traces: readonly Call[]): Promise<readonly CallAnswer[]> {
+    const id = attemptId(attempt);
+    this.#recording.set(id, (this.#recording.get(id) ?? 0) + 1);
+    try {
+      return (await this.#options.calls.call(attempt, traces)).filter(isNews);
+    } finally {
+      const left = (this.#recording.get(id) ?? 0) - 1;
+      if (left > 0) this.#recording.set(id, left);
+      else this.#recording.delete(id);
+    }
   }
 
   /** R3. Null: may be told at once. */

@@ -17,7 +17,7 @@ const cases: readonly (readonly [
   ["all that were active", "waiting active sent active", {}, false, ["1/n1/1", "1/n3/1"]],
   ["else the first that was sent", "waiting sent sent", {}, false, ["1/n1/1"]],
   ["but not if code was being loaded", "waiting sent sent", {}, true, []],
-  ["nobody, if all only waited", "waiting waiting", { exitCode: 1, signal: null }, false, []],
+  ["nobody, if all only waited", "waiting recording", { exitCode: 1, signal: null }, false, []],
   ["the only one there, if it ended by itself", "waiting", { signal: "SIGSEGV" }, false, ["1/n0/1"]],
   ["not the only one there, if it was killed", "waiting", {}, false, []],
   [

@@ -9,10 +9,9 @@
 // R4  Whoever ran out of the memory that it had asked for is told so, however the process ended for it.
 import { constants } from "node:os";
 import { type ActionError, errorCodes, systemError } from "../core/action.ts";
-import type { AttemptId, AttemptRef } from "../core/messages.ts";
+import type { AttemptId, AttemptRef, AttemptState } from "../core/messages.ts";
 import { attemptId } from "../core/messages.ts";
 import type { TaskSpec } from "../core/task.ts";
-import type { AttemptState } from "../worker/protocol.ts";
 import { type OutOfMemory, oomError } from "./oom.ts";
 
 export type Loss = {

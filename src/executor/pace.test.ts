@@ -24,9 +24,9 @@ test("a slow attempt is noticed at once, and a slow first one soon forgotten", (
 });
 
 test("the shorter attempts are, the more go ahead: what lasts some 50 ms, within bounds", () => {
-  const aheadAfter = (activeMs: number): number => {
+  const aheadAfter = (stretchMs: number): number => {
     const pace = new Pace();
-    pace.note("a", activeMs);
+    pace.note("a", stretchMs);
     return pace.ahead;
   };
   assert.deepEqual([1_000, 5, 1, 0.5, 0.01, 0].map(aheadAfter), [10, 10, 50, 100, maxAhead, maxAhead]);

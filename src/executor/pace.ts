@@ -1,7 +1,8 @@
-// How long attempts take, by task: what tells whether one may be queued behind others in a worker.
+// For how long attempts keep their thread, from one wait for a call or a record to the next, by task: what
+// tells whether one may be queued behind others in a worker.
 //
-// R1  Only attempts that have been short are put behind one another. So a long one never keeps others
-//     waiting in its worker while another worker has nothing to do.
+// R1  Only attempts that have been short in this are put behind one another. So one that computes for long
+//     never keeps others waiting in its worker while another worker has nothing to do.
 
 /** Below this, handing over one attempt at a time would cost more than the attempt. */
 const quickMs = 5;
@@ -23,15 +24,15 @@ export class Pace {
   readonly #averageMs = new Map<string, number>();
   #recentMs = Number.POSITIVE_INFINITY;
 
-  note(task: string, activeMs: number): void {
+  note(task: string, stretchMs: number): void {
     const known = this.#averageMs.get(task);
     this.#averageMs.delete(task);
-    this.#averageMs.set(task, blend(known, activeMs));
+    this.#averageMs.set(task, blend(known, stretchMs));
     if (this.#averageMs.size > maxTasks) {
       const [oldest] = this.#averageMs.keys();
       if (oldest !== undefined) this.#averageMs.delete(oldest);
     }
-    this.#recentMs = blend(Number.isFinite(this.#recentMs) ? this.#recentMs : undefined, activeMs);
+    this.#recentMs = blend(Number.isFinite(this.#recentMs) ? this.#recentMs : undefined, stretchMs);
   }
 
   /** The task took a process down: from now on it goes alone, until it has proved itself again. */

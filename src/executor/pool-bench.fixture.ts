@@ -29,9 +29,13 @@ export class SmallControl implements TaskCalls {
   readonly #callers = new Map<string, AttemptRef>();
   readonly order: string[] = [];
   onCall: (name: string) => void = () => undefined;
+  /** Traces that are not recorded yet, while `holdsTraces`. */
+  readonly traces = new Map<string, PromiseWithResolvers<void>>();
+  holdsTraces = false;
 
   async call(caller: AttemptRef, calls: Parameters<TaskCalls["call"]>[1]): Promise<readonly CallAnswer[]> {
     this.order.push("call");
+    if (calls.some(({ type }) => type === "trace")) return Promise.all(calls.map(({ name }) => this.#record(name)));
     return calls.map(({ name }) => {
       if (name.startsWith("known")) return stateOf(name, name);
       if (name.startsWith("refuse")) throw new GodwitError("resource_exhausted", "too many calls");
@@ -40,6 +44,16 @@ export class SmallControl implements TaskCalls {
       this.onCall(name);
       return { name, phase: "queued", attempt: 0, outputs: null, error: null };
     });
+  }
+
+  async #record(name: string): Promise<CallState> {
+    if (this.holdsTraces) {
+      const recorded = Promise.withResolvers<void>();
+      this.traces.set(name, recorded);
+      await recorded.promise;
+      this.traces.delete(name);
+    }
+    return stateOf(name, "");
   }
 
   async *follow(caller: AttemptRef, signal: AbortSignal): AsyncIterable<readonly CallState[]> {
@@ -216,6 +230,7 @@ export function launchOf(dir: string, task: string, input: string, action: strin
     action,
     attempt: 1,
     depth: 0,
+    isRecovery: false,
     bundle: "b",
     projectDir: dir,
     spec: { name: task, environment: "env", target: { type: "typescript" } } as Launch["spec"],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Launch } from "../core/messages.ts";
+import { attemptId, type Launch } from "../core/messages.ts";
 import type { ConcurrencyLimits, Machine, Resources } from "../core/resources.ts";
 import { Capacity } from "./capacity.ts";
 import type { PoolOptions } from "./pool.ts";
@@ -188,6 +188,45 @@ test("a task not known to be quick is kept out of workers in which others wait",
   assert.notEqual((await on.ends(child))[0], `${pid} none`);
   on.control.end("c1", "one");
   await on.until(() => on.outcomes.length === 2);
+});
+
+test("while a trace is recorded others that are quick run in its worker; it keeps its share, and a slow one waits", async (t) => {
+  const on = small(t, { cpuMillis: 1_000 });
+  for (let round = 0; round < 8; round++) await runAll(on, [on.launch("traces", "warm")]);
+  on.control.holdsTraces = true;
+  const many = Array.from({ length: 9 }, (_, index) => on.launch("traces", `first${index} second${index}`));
+  const [parent] = many as [Launch, ...Launch[]];
+  const waiting = [...many];
+  assert.equal(on.admit(waiting), 9);
+  await on.until(() => on.control.traces.size === 9);
+  assert.deepEqual(on.capacity.usage().cpu, { used: 1_000, total: 1_000 });
+  assert.ok(many.every((one) => on.capacity.isHeld(attemptId(one))));
+  assert.equal(on.free("works"), 0, "one that may be slow would keep them from going on");
+  on.control.traces.get("first0")?.resolve();
+  await on.until(() => on.control.traces.has("second0"));
+  on.control.traces.get("second0")?.resolve();
+  const [pid] = await on.ends(parent);
+  assert.equal(on.outcomes.length, 9, "eight before, and the first of nine");
+  for (const order of ["first", "second"]) {
+    await on.until(() => [...on.control.traces.keys()].filter((name) => name.startsWith(order)).length === 8);
+    for (const { resolve } of on.control.traces.values()) resolve();
+  }
+  assert.deepEqual(
+    await on.ends(...many),
+    Array.from({ length: 9 }, () => pid),
+  );
+});
+
+test("a task with memory of its own keeps it while its trace is recorded", async (t) => {
+  const on = small(t, { memoryBytes: 100 * mebibyte });
+  on.control.holdsTraces = true;
+  const parents = [asking(on.launch("traces", "one"), { memoryBytes: 100 * mebibyte })];
+  const [parent] = parents as [Launch];
+  await on.until(() => on.admit(parents) > 0);
+  await on.until(() => on.control.traces.size === 1);
+  assert.equal(on.admit([asking(on.launch("echo"), { memoryBytes: mebibyte })]), 0);
+  on.control.traces.get("one")?.resolve();
+  await on.ends(parent);
 });
 
 test("a worker that has nothing to do ends after a while; one in which somebody waits does not", async (t) => {

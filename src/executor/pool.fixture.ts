@@ -34,23 +34,38 @@ async function callAll(names: readonly string[], { launch, host }: { launch: Lau
     for await (const batch of host.calls.follow(launch, following.signal)) for (const state of batch) settle(state);
   };
   const reading = read();
-  host.onWaiting(true);
+  host.onState("waiting");
   const calls = names.map((name) => ({ type: "task", name, task: name }) as unknown as Call);
   for (const answer of await host.calls.call(launch, calls)) {
     if ("refused" in answer) throw new Error(answer.refused.message);
     settle(answer);
   }
   const states = await Promise.all([...ends.values()].map(({ promise }) => promise));
-  host.onWaiting(false);
+  host.onState("active");
   following.abort();
   await reading;
   return states.map(({ outputs }) => (outputs?.type === "inline" ? outputs.text : "none")).join(",");
+}
+
+/** Has a trace recorded, as the SDK's session does. */
+async function record(name: string, { launch, host }: { launch: Launch; host: Host }): Promise<void> {
+  host.onState("recording");
+  await host.calls.call(launch, [{ type: "trace", name } as Call]);
+  host.onState("active");
 }
 
 const tasks: { readonly [name: string]: Task } = {
   echo: async (input) => input,
   throws: async (input) => Promise.reject(new TypeError(input)),
   parent: (input, attempt) => callAll(input.split(" "), attempt),
+  /** Input: the names of traces, one after the other; "killed" among them is its end. */
+  traces: async (input, attempt) => {
+    for (const name of input.split(" ")) {
+      if (name === "killed") process.kill(process.pid, "SIGKILL");
+      await record(name, attempt);
+    }
+    return String(process.pid);
+  },
   hang: async (_, { launch, signal }) => {
     mark(launch, "hang");
     return stopped(signal);
@@ -103,7 +118,7 @@ const tasks: { readonly [name: string]: Task } = {
     return never;
   },
   "calls and dies": async (_, attempt) => {
-    attempt.host.onWaiting(true);
+    attempt.host.onState("waiting");
     process.abort();
   },
   "fills the heap": async () => {

@@ -309,8 +309,8 @@ class Pool implements WorkerPool {
   #keep(worker: WorkerProcess, ended: readonly { readonly held: Held; readonly measured: MeasuredOutcome }[]): void {
     for (const { held, measured } of ended) {
       const { id, launch } = held;
-      if (worker.own === null && (held.state !== "sent" || measured.activeMs > 0))
-        this.#pace.note(launch.spec.name, measured.activeMs);
+      if (worker.own === null && (held.state !== "sent" || measured.stretchMs > 0))
+        this.#pace.note(launch.spec.name, measured.stretchMs);
       if (!held.isStopping && measured.outcome.result.type === "interrupted") {
         // It was asked back before it had started.
         const queued: Queued = { launch, plan: null, hasShare: false };
@@ -328,7 +328,7 @@ class Pool implements WorkerPool {
 
   #gone(worker: WorkerProcess, loss: Loss, isStartFailure: boolean): void {
     const held = [...worker.held.values()];
-    const guilty = isStartFailure ? new Set<AttemptId>() : blamed(held, loss, worker.isLoading);
+    const guilty = isStartFailure ? new Set<AttemptId>() : blamed(worker.states(), loss, worker.isLoading);
     worker.forsake(new GodwitError("failed_precondition", `The code could not be loaded. ${lossText(loss)}`));
     if (this.#closing !== null) {
       if (this.#crew.workers.size === 0) this.#closing.resolve();

@@ -49,6 +49,7 @@ export const launchOf = (task: Task): Launch => ({
   action: `a${count++}`,
   attempt: 2,
   depth: 0,
+  isRecovery: false,
   bundle: "b",
   projectDir: dir,
   seed: 42,

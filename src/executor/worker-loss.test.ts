@@ -29,6 +29,25 @@ test("a worker killed by kill -9 costs the active attempt, and interrupts the wa
   assert.notEqual(await pidOf(pool), pid);
 });
 
+test("a worker that dies costs who had gone on from a trace, and interrupts those whose traces are on their way", async (t) => {
+  const { pool, control, launch, ends, until, admit } = bench(t);
+  for (let round = 0; round < 8; round++) {
+    const one = launch("traces", "warm");
+    pool.ensureLaunched([one]);
+    await ends(one);
+  }
+  control.holdsTraces = true;
+  const guilty = launch("traces", "a killed");
+  const innocent = launch("traces", "b");
+  assert.equal(admit([innocent, guilty]), 2);
+  await until(() => control.traces.size === 2);
+  control.traces.get("a")?.resolve();
+  assert.deepEqual(await ends(guilty, innocent), [
+    "system WorkerLost: The worker process was killed by SIGKILL (out of memory?).",
+    "interrupted",
+  ]);
+});
+
 test("a report that a worker wrote whole before it was killed counts; one of which half came is none", async (t) => {
   const { pool, launch, ends, outcomes } = bench(t);
   const whole = launch("reports and dies", "done");

@@ -1,6 +1,6 @@
 // What a worker process of the pool is started with and whom it tells, and what it holds.
-import type { AttemptId, Launch, TaskCalls } from "../core/messages.ts";
-import type { AttemptState, MeasuredOutcome } from "../worker/protocol.ts";
+import type { AttemptId, AttemptState, Launch, TaskCalls } from "../core/messages.ts";
+import type { MeasuredOutcome } from "../worker/protocol.ts";
 import type { Capacity } from "./capacity.ts";
 import type { LogSink } from "./executor.ts";
 import type { Loss } from "./loss.ts";

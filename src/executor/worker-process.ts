@@ -6,8 +6,15 @@
 //     before it hears of the end of the last of them.
 import type { Readable, Writable } from "node:stream";
 import { GodwitError, isGodwitError } from "../core/error.ts";
-import { type AttemptId, type AttemptRef, attemptId, type Launch, type LogLine } from "../core/messages.ts";
-import type { AttemptState, FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
+import {
+  type AttemptId,
+  type AttemptRef,
+  type AttemptState,
+  attemptId,
+  type Launch,
+  type LogLine,
+} from "../core/messages.ts";
+import type { FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
 import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
 import { LaunchWriter } from "../worker/shorthand.ts";
 import { MessageWriter, readLines } from "../worker/stream.ts";
@@ -15,7 +22,7 @@ import { memoryLoss } from "./attempt-memory.ts";
 import { CallService } from "./call-service.ts";
 import { systemKills } from "./group-memory.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
-import { isOutOfHeap, type Loss } from "./loss.ts";
+import { type HeldState, isOutOfHeap, type Loss } from "./loss.ts";
 import type { WatchedGroup } from "./memory-watch.ts";
 import type { OutOfMemory } from "./oom.ts";
 import { closed, readRaw } from "./pipes.ts";
@@ -137,6 +144,14 @@ export class WorkerProcess {
     return this.#waiting;
   }
 
+  /** What its attempts do, as far as is known: one whose trace is recorded goes on, and says so only if it takes long. */
+  states(): readonly HeldState[] {
+    return [...this.held.values()].map(({ id, state }) => ({
+      id,
+      state: state === "recording" && !this.#service.isRecording(id) ? "active" : state,
+    }));
+  }
+
   launch(launches: readonly { readonly launch: Launch; readonly isQuick: boolean }[]): void {
     if (this.load === 0) this.progressAtMs = performance.now();
     if (this.held.size === 0) this.group?.begin();
@@ -246,6 +261,7 @@ export class WorkerProcess {
       case "call":
       case "attach":
       case "abortCalls":
+        this.progressAtMs = performance.now();
         this.#service.receive(message);
         if (message.type === "call") this.#pauseIfWaiting(attemptId(message.attempt));
         return;
@@ -277,7 +293,7 @@ export class WorkerProcess {
   #setState(id: AttemptId, state: AttemptState): void {
     const held = this.held.get(id);
     if (held === undefined) return;
-    if (state !== "active" && state !== "waiting") throw new Error(`there is no state ${String(state)}`);
+    if (!states.includes(state)) throw new Error(`there is no state ${String(state)}`);
     if ((held.state === "waiting") !== (state === "waiting")) {
       const change = state === "waiting" ? 1 : -1;
       this.#waiting += change;
@@ -298,7 +314,7 @@ export class WorkerProcess {
 
   #end(outcomes: readonly ShortOutcome[]): void {
     const ended: { held: Held; measured: MeasuredOutcome }[] = [];
-    for (const { attempt: id, activeMs, result } of outcomes) {
+    for (const { attempt: id, stretchMs, result } of outcomes) {
       const held = this.held.get(id);
       if (held === undefined) continue;
       if (!outcomeTypes.includes(result.type)) throw new Error("there is no such outcome");
@@ -306,7 +322,7 @@ export class WorkerProcess {
       this.#service.forget(id);
       if (held.state === "waiting") this.#waiting -= 1;
       else if (!held.isQuick) this.#slow -= 1;
-      ended.push({ held, measured: { outcome: { ...refOf(held.launch), result }, activeMs } });
+      ended.push({ held, measured: { outcome: { ...refOf(held.launch), result }, stretchMs } });
     }
     this.progressAtMs = performance.now();
     this.#options.onOutcomes(ended);
@@ -367,6 +383,7 @@ export class WorkerProcess {
   }
 }
 
+const states: readonly string[] = ["active", "waiting", "recording"];
 const outcomeTypes: readonly string[] = ["succeeded", "failed", "interrupted"];
 
 const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

@@ -2,7 +2,8 @@
 //
 // R1  Calls of one turn go out together, at most `maxCallsPerRequest` at a time; so many do not wait for its end.
 // R2  A call settles once: by the answer to its request if it had ended before, else by `follow`.
-// R3  While at least one call is pending the attempt counts as waiting, and holds no place.
+// R3  While at least one call is pending the attempt counts as waiting, and holds no place. While only a trace is
+//     on its way, others may run in its stead, but what it holds of the machine it keeps.
 // R4  When the attempt is stopped its calls reject, so that a task that only waits comes to its end.
 
 import type { BlobStore } from "../blob/blob.ts";
@@ -11,6 +12,7 @@ import { isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import {
   type AttemptRef,
+  type AttemptState,
   type Call,
   type CallState,
   type Launch,
@@ -51,7 +53,7 @@ export type SessionOptions = {
   readonly calls: TaskCalls;
   readonly blobs: BlobStore;
   readonly stopping: Stopping;
-  readonly onWaiting: (isWaiting: boolean) => void;
+  readonly onState: (state: AttemptState) => void;
   /** Calls back soon, when whatever is called at once has been called (R1). */
   readonly atTurnEnd: (work: () => void) => void;
 };
@@ -70,7 +72,7 @@ export class Session {
   readonly blobs: BlobStore;
   readonly #stopping: Stopping;
   readonly #calls: TaskCalls;
-  readonly #onWaiting: (isWaiting: boolean) => void;
+  readonly #onState: (state: AttemptState) => void;
   readonly #atTurnEnd: (work: () => void) => void;
   readonly #attempt: AttemptRef;
   readonly #sequences = new Map<string, number>();
@@ -85,6 +87,8 @@ export class Session {
   #batchLength = 0;
   #whenSent: PromiseWithResolvers<void> | null = null;
   #requests = 0;
+  /** Traces that are on their way, to be recorded or found. */
+  #traces = 0;
   #isListening = false;
   #isFlushing = false;
   #isClosed = false;
@@ -94,7 +98,7 @@ export class Session {
     this.blobs = options.blobs;
     this.#stopping = options.stopping;
     this.#calls = options.calls;
-    this.#onWaiting = options.onWaiting;
+    this.#onState = options.onState;
     this.#atTurnEnd = options.atTurnEnd;
     this.#attempt = options.launch;
   }
@@ -124,20 +128,37 @@ export class Session {
     }
   }
 
+  /** Throws if the attempt has ended or is to stop. */
+  checkOpen(label: string): void {
+    if (this.#isClosed) throw lateCall(label);
+    if (this.signal.aborted) throw this.#stopped();
+  }
+
   /** Makes the call; its end is told to the caller. Throws if it cannot be made. */
   call(call: Call, caller: Caller): void {
-    if (this.#isClosed) throw lateCall(caller.label);
-    if (this.signal.aborted) throw this.#stopped();
+    this.checkOpen(caller.label);
     if (call.type === "task" && call.isNamed) this.#callNamed(call, caller);
     else this.#add(call, caller);
   }
 
+  /** Whether calls of this attempt may have been recorded before it: by earlier ones, or in a run that its run recovers. */
+  get hasPast(): boolean {
+    return this.launch.attempt > 1 || this.launch.isRecovery;
+  }
+
   /** Asks or records a trace; answers with what is recorded now. */
   async trace(call: Extract<Call, { readonly type: "trace" }>): Promise<CallState> {
-    const [answer] = await this.#calls.call(this.#attempt, [call]);
-    if (answer === undefined) throw new GodwitError("internal", "A trace was not answered.");
-    if ("refused" in answer) throw new CallRefused(answer.refused);
-    return answer;
+    this.#traces += 1;
+    this.#tellState();
+    try {
+      const [answer] = await this.#calls.call(this.#attempt, [call]);
+      if (answer === undefined) throw new GodwitError("internal", "A trace was not answered.");
+      if ("refused" in answer) throw new CallRefused(answer.refused);
+      return answer;
+    } finally {
+      this.#traces -= 1;
+      this.#tellState();
+    }
   }
 
   attach(attach: Parameters<TaskCalls["attach"]>[1]): Promise<void> {
@@ -233,12 +254,12 @@ export class Session {
 
   #add(call: Call, caller: Caller): void {
     if (this.#pending.has(call.name) || this.#named.has(call.name)) throw nameTaken(call.name);
-    if (this.#pending.size === 0) this.#onWaiting(true);
     if (!this.#isListening) {
       this.#isListening = true;
       this.signal.addEventListener("abort", this.#onStop, { once: true });
     }
     this.#pending.set(call.name, caller);
+    if (this.#pending.size === 1) this.#tellState();
     this.#batch.push(call);
     this.#batchLength += call.type === "task" && call.inputs.type === "inline" ? call.inputs.text.length : 0;
     // A hundred thousand calls of one turn take a second to name and encode: the first go out meanwhile.
@@ -317,8 +338,14 @@ export class Session {
     const caller = this.#pending.get(name);
     if (caller === undefined) return undefined;
     this.#pending.delete(name);
-    if (this.#pending.size === 0 && !this.#isClosed) this.#onWaiting(false);
+    if (this.#pending.size === 0) this.#tellState();
     return caller;
+  }
+
+  /** R3. */
+  #tellState(): void {
+    if (this.#isClosed) return;
+    this.#onState(this.#pending.size > 0 ? "waiting" : this.#traces > 0 ? "recording" : "active");
   }
 }
 

@@ -27,8 +27,10 @@ export async function trace<T>(name: string, step: () => T | Promise<T>): Promis
       `The trace "${name}" is inside the trace "${attempt.trace}". A trace is one step: put them one after the other.`,
     );
   }
+  attempt.session.checkOpen(`trace ${name}`);
   const call = traceCall(attempt, name);
-  const recorded = await attempt.session.trace(call);
+  const recorded = attempt.session.hasPast ? await attempt.session.trace(call) : null;
+  if (recorded === null) return runStep(attempt, name, call, step);
   if (recorded.phase !== null && isSuccess(recorded.phase) && recorded.outputs !== null) {
     return (await decodeUntyped(
       await fromPayload(recorded.outputs, attempt.session.blobs),

@@ -3,6 +3,7 @@ import type { BlobStore } from "../blob/blob.ts";
 import {
   type AttemptId,
   type AttemptRef,
+  type AttemptState,
   attemptId,
   type Launch,
   type LogLine,
@@ -140,8 +141,8 @@ export class LocalExecutor implements Executor {
       load: () => Promise.resolve(tasks()),
       atTurnEnd: setImmediate,
       log: (line: LogLine) => logs.append(launch, [line]),
-      onWaiting: (isWaiting: boolean) => {
-        running.isWaiting = isWaiting;
+      onState: (state: AttemptState) => {
+        running.isWaiting = state === "waiting";
         this.#wake();
       },
     };

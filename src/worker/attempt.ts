@@ -4,7 +4,7 @@ import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload, toPayload } from "../blob/payload.ts";
 import { type ActionError, errorCodes } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
-import type { Launch, LogLine, Outcome, TaskCalls } from "../core/messages.ts";
+import type { AttemptState, Launch, LogLine, Outcome, TaskCalls } from "../core/messages.ts";
 import type { Context } from "../sdk/context.ts";
 import { runAs } from "../sdk/current.ts";
 import type { Definition } from "../sdk/definition.ts";
@@ -19,8 +19,7 @@ export type AttemptHost = {
   readonly calls: TaskCalls;
   readonly blobs: BlobStore;
   load(bundle: string, projectDir: string): Tasks | Promise<Tasks>;
-  /** Whether the attempt does nothing but wait for its calls; such a one holds no place. */
-  readonly onWaiting: (isWaiting: boolean) => void;
+  readonly onState: (state: AttemptState) => void;
   /** Calls back soon, when whatever is called at once has been called. */
   readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
@@ -57,7 +56,7 @@ export async function runAttempt(launch: Launch, host: AttemptHost, stopping: St
     calls: host.calls,
     blobs: host.blobs,
     stopping,
-    onWaiting: host.onWaiting,
+    onState: host.onState,
     atTurnEnd: host.atTurnEnd,
   });
   try {

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { type ActionError, systemError } from "../core/action.ts";
-import type { Launch, Outcome } from "../core/messages.ts";
+import type { AttemptState, Launch, Outcome } from "../core/messages.ts";
 import { Attempts } from "./attempts.ts";
 
 type Started = {
   readonly action: string;
-  readonly onWaiting: (isWaiting: boolean) => void;
+  readonly onState: (state: AttemptState) => void;
   readonly signal: AbortSignal;
   readonly end: PromiseWithResolvers<void>;
 };
@@ -19,9 +19,9 @@ function worker() {
   const started: Started[] = [];
   const outcomes: string[] = [];
   const attempts = new Attempts({
-    run: async ({ run, action, attempt }, onWaiting, { signal }): Promise<Outcome> => {
+    run: async ({ run, action, attempt }, onState, { signal }): Promise<Outcome> => {
       const end = Promise.withResolvers<void>();
-      started.push({ action, onWaiting, signal, end });
+      started.push({ action, onState, signal, end });
       await end.promise;
       return { run, action, attempt, result: { type: "succeeded", outputs: { type: "inline", text: "" } } };
     },
@@ -48,16 +48,37 @@ test("the next attempt starts when the one before has ended, or waits for its ca
   attempts.launch(launches("a b c"));
   await turn();
   assert.equal(names(), "a");
-  find("a").onWaiting(true);
+  find("a").onState("waiting");
   await turn();
   assert.equal(names(), "a b");
-  find("a").onWaiting(false);
+  find("a").onState("active");
   find("b").end.resolve();
   await turn();
   assert.equal(names(), "a b", "one that goes on holds its place again");
   find("a").end.resolve();
   await turn();
   assert.equal(names(), "a b c");
+});
+
+test("while traces are recorded others run, and each is measured by what it has of the thread", async () => {
+  const { attempts, names, find } = worker();
+  attempts.launch(launches("a b c"));
+  for (const [index, name] of ["a", "b", "c"].entries()) {
+    await turn();
+    assert.equal(names(), "a b c".slice(0, 2 * index + 1));
+    find(name).onState("recording");
+  }
+  for (const name of ["a", "b", "c"]) find(name).onState("active");
+  const startedAtMs = performance.now();
+  while (performance.now() < startedAtMs + 30);
+  for (const name of ["a", "b", "c"]) find(name).end.resolve();
+  await turn();
+  const wholeMs = performance.now() - startedAtMs + 1;
+  const stretches = attempts.takeReport().outcomes.map(({ stretchMs }) => stretchMs);
+  assert.ok(
+    stretches.every((stretchMs) => stretchMs > 9 && stretchMs < wholeMs / 2),
+    `${stretches} ms of ${wholeMs}`,
+  );
 });
 
 test("a stop ends what has not started, and tells what has", async () => {
@@ -88,7 +109,7 @@ test("an attempt has one outcome: what comes after it was failed counts no more"
   attempts.launch(launches("a b"));
   await turn();
   assert.equal(attempts.fail({ run: 1, action: "a", attempt: 1 }, errorOf("late")), true);
-  find("a").onWaiting(true);
+  find("a").onState("waiting");
   find("a").end.resolve();
   await turn();
   assert.equal(report(), "a failed");
@@ -102,10 +123,10 @@ test("states are told once, and not of what has ended since", async () => {
   attempts.launch(launches("a"));
   await turn();
   assert.deepEqual(attempts.takeReport().states, [{ attempt: "1/a/1", state: "active" }]);
-  find("a").onWaiting(true);
-  find("a").onWaiting(false);
+  find("a").onState("waiting");
+  find("a").onState("active");
   assert.deepEqual(attempts.takeReport().states, []);
-  find("a").onWaiting(true);
+  find("a").onState("waiting");
   assert.deepEqual(attempts.takeReport().states, [{ attempt: "1/a/1", state: "waiting" }]);
   find("a").end.resolve();
   await turn();

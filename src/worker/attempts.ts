@@ -1,17 +1,23 @@
 // The attempts of one worker: which runs, which waits for its calls, which has not begun.
 //
 // R1  The next attempt starts only when no other is active. (One that has waited goes on when its
-//     calls have ended, whoever is active then: JavaScript cannot be held back.)
+//     calls have ended or its trace is recorded, whoever is active then: JavaScript cannot be held back.)
 // R2  Short attempts follow each other within a turn of the event loop, for at most `sliceMs`; then
 //     messages are read, so that a stop finds what has not started.
 // R3  Each attempt that was launched gets one outcome, whatever becomes of it.
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ActionError } from "../core/action.ts";
-import { type AttemptId, type AttemptRef, attemptId, type Launch, type Outcome } from "../core/messages.ts";
-import type { AttemptState, MeasuredOutcome } from "./protocol.ts";
+import {
+  type AttemptId,
+  type AttemptRef,
+  type AttemptState,
+  attemptId,
+  type Launch,
+  type Outcome,
+} from "../core/messages.ts";
+import type { MeasuredOutcome } from "./protocol.ts";
 
-/** Runs one attempt. `onWaiting` tells when it begins and ceases to do nothing but wait for its calls. */
-export type Run = (launch: Launch, onWaiting: (isWaiting: boolean) => void, stopping: Stop) => Promise<Outcome>;
+export type Run = (launch: Launch, onState: (state: AttemptState) => void, stopping: Stop) => Promise<Outcome>;
 
 /** What stops an attempt. Most attempts never ask for their signal, and it costs more than all else that starts one. */
 export class Stop {
@@ -48,8 +54,9 @@ type Running = {
   readonly stopping: Stop;
   state: AttemptState;
   told: AttemptState | null;
-  activeSinceMs: number;
-  activeMs: number;
+  /** By `#shareMs`, when it last became active. */
+  sinceMs: number;
+  stretchMs: number;
 };
 
 const sliceMs = 2;
@@ -64,6 +71,12 @@ export class Attempts {
   #queue: Launch[] = [];
   #outcomes: MeasuredOutcome[] = [];
   #active = 0;
+  /**
+   * What each of those that are active has had of the thread. Were their stretches measured by the clock, each
+   * would have what all that take turns with it have.
+   */
+  #shareMs = 0;
+  #sharedAtMs = 0;
   #isScheduled = false;
   #sliceEndsAtMs = 0;
 
@@ -155,14 +168,13 @@ export class Attempts {
       stopping: new Stop(),
       state: "active",
       told: null,
-      activeSinceMs: performance.now(),
-      activeMs: 0,
+      sinceMs: this.#share(1),
+      stretchMs: 0,
     };
     this.#running.set(id, running);
-    this.#active += 1;
     this.#noteChange(id);
     this.#options
-      .run(launch, (isWaiting) => this.#setState(running, isWaiting ? "waiting" : "active"), running.stopping)
+      .run(launch, (state) => this.#setState(running, state), running.stopping)
       .then(
         (outcome) => this.#end(running, outcome),
         (thrown: unknown) => {
@@ -180,23 +192,27 @@ export class Attempts {
   }
 
   #count(running: Running, state: AttemptState): void {
-    if (running.state === state) return;
-    const nowMs = performance.now();
-    if (running.state === "active") {
-      running.activeMs += nowMs - running.activeSinceMs;
-      this.#active -= 1;
-    } else {
-      running.activeSinceMs = nowMs;
-      this.#active += 1;
-    }
+    const wasActive = running.state === "active";
     running.state = state;
+    if (wasActive === (state === "active")) return;
+    if (wasActive) running.stretchMs = Math.max(running.stretchMs, this.#share(-1) - running.sinceMs);
+    else running.sinceMs = this.#share(1);
+  }
+
+  /** `#shareMs` by now. From now on so many more are active. */
+  #share(change: 1 | -1): number {
+    const nowMs = performance.now();
+    if (this.#active > 0) this.#shareMs += (nowMs - this.#sharedAtMs) / this.#active;
+    this.#sharedAtMs = nowMs;
+    this.#active += change;
+    return this.#shareMs;
   }
 
   #end(running: Running, outcome: Outcome): void {
     if (!this.#isHeld(running)) return;
     this.#count(running, "waiting");
     this.#running.delete(running.id);
-    this.#keep(outcome, running.activeMs);
+    this.#keep(outcome, running.stretchMs);
     // R2. Called from the end of the attempt's own promise, so nothing of its code is on the stack.
     if (performance.now() < this.#sliceEndsAtMs && !this.#isScheduled) this.#startNext();
     else this.#startSoon("turn ended");
@@ -206,9 +222,9 @@ export class Attempts {
     return this.#running.get(running.id) === running;
   }
 
-  #keep(outcome: Outcome, activeMs: number): void {
+  #keep(outcome: Outcome, stretchMs: number): void {
     this.#options.onEnd(outcome);
-    this.#outcomes.push({ outcome, activeMs });
+    this.#outcomes.push({ outcome, stretchMs });
     this.#options.onReport();
   }
 

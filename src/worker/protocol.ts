@@ -13,7 +13,16 @@
 //     has not ended; `ended` will tell of it.
 
 import type { ErrorCode } from "../core/error.ts";
-import type { Attach, AttemptId, AttemptRef, CallAnswer, CallState, LogLine, Outcome } from "../core/messages.ts";
+import type {
+  Attach,
+  AttemptId,
+  AttemptRef,
+  AttemptState,
+  CallAnswer,
+  CallState,
+  LogLine,
+  Outcome,
+} from "../core/messages.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import type { ShortCalls, ShortLaunch } from "./shorthand.ts";
@@ -75,15 +84,12 @@ export type FromWorker =
   /** The last words of a process that ends itself. `attempt` is whose code did it, if that is known. */
   | { readonly type: "leaving"; readonly attempt: AttemptRef | null; readonly message: string };
 
-/** A waiting attempt does nothing but wait for its calls, and holds no place. */
-export type AttemptState = "active" | "waiting";
-
-/** `activeMs` leaves out the time in which the attempt only waited. */
-export type MeasuredOutcome = { readonly outcome: Outcome; readonly activeMs: number };
+/** `stretchMs`: for how long it kept its thread at most, from one wait to the next. */
+export type MeasuredOutcome = { readonly outcome: Outcome; readonly stretchMs: number };
 
 export type ShortOutcome = {
   readonly attempt: AttemptId;
-  readonly activeMs: number;
+  readonly stretchMs: number;
   readonly result: Outcome["result"];
 };
 

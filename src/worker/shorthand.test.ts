@@ -21,6 +21,7 @@ const launchOf = (spec: number, run: number, depth: number, action: string): Lau
   action,
   attempt: 1,
   depth,
+  isRecovery: false,
   bundle: `b${run}`,
   projectDir: "/",
   spec: specs[spec] as TaskSpec,

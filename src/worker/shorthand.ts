@@ -8,7 +8,7 @@ import type { Call, Launch } from "../core/messages.ts";
 /** What the launches of one task in one run have in common: many times as long as the rest. */
 export type LaunchBase = Pick<
   Launch,
-  "run" | "runName" | "project" | "domain" | "depth" | "bundle" | "projectDir" | "spec" | "resources"
+  "run" | "runName" | "project" | "domain" | "depth" | "isRecovery" | "bundle" | "projectDir" | "spec" | "resources"
 >;
 
 /** `base` is written where the place begins to mean it. */
@@ -46,7 +46,7 @@ export class LaunchWriter {
   }
 }
 
-/** A run's id stands for its name, project and domain. */
+/** A run's id stands for its name, project and domain, and for what it recovers. */
 const isBaseOf = (base: LaunchBase, launch: Launch): boolean =>
   base.spec === launch.spec &&
   base.resources === launch.resources &&
@@ -55,12 +55,24 @@ const isBaseOf = (base: LaunchBase, launch: Launch): boolean =>
   base.bundle === launch.bundle &&
   base.projectDir === launch.projectDir;
 
-const baseOf = ({ run, runName, project, domain, depth, bundle, projectDir, spec, resources }: Launch): LaunchBase => ({
+const baseOf = ({
   run,
   runName,
   project,
   domain,
   depth,
+  isRecovery,
+  bundle,
+  projectDir,
+  spec,
+  resources,
+}: Launch): LaunchBase => ({
+  run,
+  runName,
+  project,
+  domain,
+  depth,
+  isRecovery,
   bundle,
   projectDir,
   spec,
@@ -76,7 +88,7 @@ export class LaunchReader {
       if (newBase !== undefined) this.#bases[place] = newBase;
       const base = this.#bases[place];
       if (base === undefined) throw new GodwitError("internal", `A launch refers to place ${place}, which is empty.`);
-      const { run, runName, project, domain, depth, bundle, projectDir, spec, resources } = base;
+      const { run, runName, project, domain, depth, isRecovery, bundle, projectDir, spec, resources } = base;
       return {
         run,
         runName,
@@ -85,6 +97,7 @@ export class LaunchReader {
         action,
         attempt,
         depth,
+        isRecovery,
         bundle,
         projectDir,
         spec,

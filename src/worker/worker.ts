@@ -10,6 +10,7 @@ import type { ActionError } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
 import {
   type AttemptRef,
+  type AttemptState,
   attemptId,
   type Launch,
   type LogLine,
@@ -36,7 +37,7 @@ import { BlockingWriter, readLines } from "./stream.ts";
 /** What an attempt gets from its worker. */
 export type Host = {
   readonly calls: TaskCalls;
-  readonly onWaiting: (isWaiting: boolean) => void;
+  readonly onState: (state: AttemptState) => void;
   /** Calls back at the end of this turn of the event loop, just before what was said in it is written. */
   readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
@@ -78,7 +79,7 @@ class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#attempts = new Attempts({
-      run: (launch, onWaiting, stopping) => this.#run(launch, onWaiting, stopping),
+      run: (launch, onState, stopping) => this.#run(launch, onState, stopping),
       errorOf: options.errorOf,
       onEnd: (attempt) => this.#output.end(attempt),
       onReport: () => this.#writer.schedule(),
@@ -149,10 +150,10 @@ class Worker {
     }
   }
 
-  #run(launch: Launch, onWaiting: Host["onWaiting"], stopping: Stopping): Promise<Outcome> {
+  #run(launch: Launch, onState: Host["onState"], stopping: Stopping): Promise<Outcome> {
     const host: Host = {
       calls: this.#connection,
-      onWaiting,
+      onState,
       atTurnEnd: this.#atTurnEnd,
       log: (line) => this.#output.log(launch, line),
       nowMs: Date.now,
@@ -223,9 +224,9 @@ class Worker {
 }
 
 /** To a millionth of a second: more digits take longer to write than the rest. */
-const shortOutcome = ({ outcome, activeMs }: MeasuredOutcome): ShortOutcome => ({
+const shortOutcome = ({ outcome, stretchMs }: MeasuredOutcome): ShortOutcome => ({
   attempt: attemptId(outcome),
-  activeMs: Math.round(activeMs * 1_000) / 1_000,
+  stretchMs: Math.round(stretchMs * 1_000) / 1_000,
   result: outcome.result,
 });
 

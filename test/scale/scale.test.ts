@@ -95,6 +95,14 @@ for (const [what, task] of Object.entries({ fan, window, failures, nested, chain
   });
 }
 
+test("what a first attempt traces is not looked for", async (t) => {
+  const { godwit, work } = await counting(t);
+  const run = await godwit.run(steps, { size: small });
+  await run.outputs();
+  // One for each is of the parent, and none of the trace.
+  assert.ok(work.keys < small * 1.2, `${work.keys} keys`);
+});
+
 test("a parent that is tried again asks for what it has in batches, and makes nothing of it again", async (t) => {
   const size = 2_000;
   let attempts = 0;
