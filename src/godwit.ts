@@ -5,9 +5,11 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
+import { type BundleArchive, Bundles } from "./control/bundles.ts";
 import { type Control, openControl } from "./control/control.ts";
 import { isTerminal } from "./core/action.ts";
 import type { Clock } from "./core/clock.ts";
+import { inBundle } from "./core/code-graph.ts";
 import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
@@ -68,6 +70,11 @@ export type Godwit = {
   isDone(run: number): Promise<boolean>;
   /** Loads a stored bundle in a worker and says what tasks it has. Throws what is wrong with the user's code. */
   describe(bundle: string, projectDir: string): Promise<Manifest>;
+  /**
+   * Makes a portable bundle from outside known here, from its archive if it is not yet. `archive` is asked
+   * for only then; null: nobody has it. Throws what is wrong with the archive or the code.
+   */
+  adoptBundle(digest: string, archive: () => BundleArchive): Promise<Manifest>;
   /** What the task's own schema says against these inputs; empty if nothing. */
   check(bundle: string, projectDir: string, task: string, inputs: Literals): Promise<readonly string[]>;
   /** Stops workers and lets go of what it served; unfinished runs can be resumed. */
@@ -111,6 +118,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     tmpDir: join(dataDir, "tmp"),
     describeTable: describeParquet,
   });
+  const bundles = new Bundles({ store, blobs, describe: (bundle) => pool.describe(bundle, inBundle) });
   const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
   return {
     control,
@@ -128,6 +136,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     liveEngines: () => liveEngines(store),
     isDone: (run) => isDone(store, run),
     describe: (bundle, projectDir) => pool.describe(bundle, projectDir),
+    adoptBundle: (digest, archive) => bundles.adopt(digest, archive),
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
       closing.abort();

@@ -72,6 +72,9 @@ export type StoredModuleGraph = {
   readonly portable?: { readonly platform: string | null };
 };
 
+/** The project directory of a run or a task whose bundle is portable, wherever that is unpacked. */
+export const inBundle = "";
+
 /** With what is only known where the code is loaded. */
 export type ModuleGraph = StoredModuleGraph & {
   /** Absolute; what lies in it is told by its path from there. */

@@ -17,7 +17,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BlobStore } from "../blob/blob.ts";
-import type { ModuleGraph } from "../core/code-graph.ts";
+import { inBundle, type ModuleGraph } from "../core/code-graph.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
 import { locate } from "../sdk/call-sites.ts";
 import { bundleAt, pathScheme, registerBundle } from "../sdk/loaded-bundles.ts";
@@ -30,9 +30,6 @@ export type LoadedCode = {
   /** Of the user's file. */
   readonly exports: { readonly [name: string]: unknown };
 };
-
-/** The project directory of a portable bundle, wherever it is put. */
-export const inBundle = "";
 
 export type CodeLoader = {
   /** Rejects with what is wrong with the user's code or packages. A bundle is loaded once; it cannot be unloaded. */
