@@ -140,17 +140,23 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
       closing.abort();
-      try {
-        // An engine that could not start leaves workers that nobody else would end.
-        const started = (await engine?.catch(() => null)) ?? null;
-        if (started === null) await Promise.all([pool.close(), shell.close()]);
-        else await started.close();
-      } finally {
-        await logs.close();
-        await store.close();
-      }
+      // An engine that could not start leaves workers that nobody else would end.
+      const running = (await engine?.catch(() => null)) ?? null;
+      const parts = running === null ? [pool, shell] : [running];
+      await closeAll([...parts], [logs, store]);
     },
   };
+}
+
+type Closable = { close(): Promise<void> };
+
+/** The last ones in their order, whatever becomes of the first. */
+async function closeAll(first: readonly Closable[], last: readonly Closable[]): Promise<void> {
+  try {
+    await Promise.all(first.map((part) => part.close()));
+  } finally {
+    for (const part of last) await part.close();
+  }
 }
 
 async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<Engine> {
