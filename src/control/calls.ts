@@ -312,7 +312,8 @@ type Recovered = { readonly run: string; readonly outputs: Payload };
 /** R3: what the recovered runs have for these calls, the nearest first. */
 async function recoverable(parts: Parts, run: Run, calls: readonly Call[]): Promise<ReadonlyMap<string, Recovered>> {
   const found = new Map<string, Recovered>();
-  let missing = new Map(calls.map((request) => [request.name, request]));
+  const isReused = ({ name }: Call): boolean => !run.origin.rerunActions.includes(name);
+  let missing = new Map(calls.filter(isReused).map((request) => [request.name, request]));
   if (missing.size === 0) return found;
   for await (const ancestor of ancestors(parts.store, run)) {
     const old = await parts.store.actions([...missing.keys()].map((name) => ({ run: ancestor.run, name })));

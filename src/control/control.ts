@@ -4,7 +4,7 @@
 import type { Action, ActionError } from "../core/action.ts";
 import type { CacheEntry } from "../core/cache.ts";
 import type { TaskCalls } from "../core/messages.ts";
-import type { Run } from "../core/run.ts";
+import type { PhaseCounts, Run } from "../core/run.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
 import type { Wait } from "../core/wait.ts";
@@ -74,6 +74,8 @@ export interface Control extends TaskCalls {
   getAction(scope: Scope, run: string, action: WantedAction): Promise<ActionView>;
   /** With what each of them calls, in their order. */
   describe(actions: readonly Action[]): Promise<readonly DescribedAction[]>;
+  /** How many children each of these actions has in each phase, by name. */
+  childCounts(run: Run, actions: readonly string[]): Promise<ReadonlyMap<string, PhaseCounts>>;
   /** The roots of these runs, in their order. */
   roots(runs: readonly Run[]): Promise<readonly DescribedAction[]>;
   /** Those that have a report, the root first; of a large run not more than its first 1,000 tasks are looked at. */
@@ -131,6 +133,8 @@ export function openControl(options: ControlOptions): Control {
     listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
     getAction: (scope, run, action) => getAction(parts, scope, run, action),
     describe: (actions) => describe(parts, actions),
+    childCounts: async (run, actions) =>
+      new Map(await Promise.all(actions.map(async (name) => [name, await parts.store.counts(run.id, name)] as const))),
     roots: async (runs) => describe(parts, await rootsOf(parts, runs)),
     listReports: (scope, run) => listReports(parts, scope, run),
     enqueue: (scope, run, parent, enqueued) => enqueue(parts, scope, { run, parent }, enqueued),

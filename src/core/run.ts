@@ -22,6 +22,8 @@ export type RunOrigin = {
   readonly runStartAtMs: number;
   /** Another run of the same project and domain, by name. */
   readonly related: { readonly run: string; readonly type: RunRelation } | null;
+  /** Names of actions that are run again, though the run that this one recovers has their results. */
+  readonly rerunActions: readonly string[];
   /** The Flyte protocol's RunSpec as the client sent it, base64 of its bytes. */
   readonly message: string | null;
 };
@@ -85,5 +87,6 @@ export const plainOrigin = (createdAtMs: number, source: RunSource = "cli"): Run
   env: {},
   runStartAtMs: createdAtMs,
   related: null,
+  rerunActions: [],
   message: null,
 });

@@ -40,6 +40,7 @@ export function commitSuite(database: string, open: OpenStore): void {
         env: { LOG_LEVEL: "10" },
         runStartAtMs: 5,
         related: { run: "old", type: "rerun" },
+        rerunActions: ["x"],
         message: "AA==",
       },
     });

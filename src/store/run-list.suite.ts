@@ -10,6 +10,7 @@ type Case = readonly [filter: Partial<RunFilter>, isWanted: (run: Run) => boolea
 
 const cases: readonly Case[] = [
   [{ caller: "bob" }, ({ caller }) => caller === "bob"],
+  [{ trigger: "nightly" }, ({ origin }) => origin.trigger?.name === "nightly"],
   [{ taskVersion: "v2" }, ({ origin }) => origin.taskVersion === "v2"],
   [{ nameContains: "UN-11" }, ({ name }) => name.includes("un-11")],
   [{ nameContains: "%" }, () => false],
@@ -61,7 +62,11 @@ export function runListSuite(database: string, open: OpenStore): void {
           ...(index % 2 === 0 ? { team: "birds" } : { team: "fish" }),
           ...(index % 3 === 0 ? { 'a"b': "" } : {}),
         },
-        origin: { ...plainOrigin(1_000), taskVersion: [null, "v1", "v2"][index % 3] ?? null },
+        origin: {
+          ...plainOrigin(1_000),
+          taskVersion: [null, "v1", "v2"][index % 3] ?? null,
+          trigger: index % 4 === 0 ? { name: "nightly", revision: 1 } : null,
+        },
       }),
     );
     await store.commit(all.map(insertRun));

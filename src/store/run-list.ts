@@ -75,7 +75,7 @@ const hasPausedNow = `exists (select 1 from phase_count c where c.run = run.id a
 
 /** One run, if it is as the filter wants it. */
 function wanted(filter: RunFilter): { readonly sql: string; readonly values: readonly SqlValue[] } {
-  const { taskVersion, caller, nameContains, updatedAtMs = {}, labels, hasPaused } = filter;
+  const { taskVersion, trigger, caller, nameContains, updatedAtMs = {}, labels, hasPaused } = filter;
   const conditions: string[] = [];
   const values: SqlValue[] = [];
   const add = (condition: string, value: SqlValue | undefined): void => {
@@ -84,6 +84,7 @@ function wanted(filter: RunFilter): { readonly sql: string; readonly values: rea
     values.push(value);
   };
   add("json_extract(details, '$.origin.taskVersion') = ?", taskVersion);
+  add("json_extract(details, '$.origin.trigger.name') = ?", trigger);
   add("caller = ?", caller);
   add("instr(lower(name), ?) > 0", nameContains?.toLowerCase());
   add("updated_at_ms >= ?", updatedAtMs.fromMs);

@@ -152,6 +152,8 @@ export type RunFilter = {
   readonly after?: RunPlace;
   // No index knows these (StorePage).
   readonly taskVersion?: string;
+  /** Name of the trigger that started it. */
+  readonly trigger?: string;
   readonly caller?: string;
   /** In any case of letters. */
   readonly nameContains?: string;
