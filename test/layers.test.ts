@@ -68,12 +68,13 @@ const layers: Layers = {
       "doctor/",
     ],
   },
+  auth: { may: ["core"] },
   // The package that speaks Connect is used wherever messages are sent or received.
   server: {
-    may: ["core"],
+    may: ["core", "auth"],
     packages: ["@connectrpc/connect", "@connectrpc/connect-node", "fastify", "node:http", "node:net", "pino"],
   },
-  "service.ts": { may: ["core", "settings", "godwit.ts", "server"], packages: ["@connectrpc/connect"] },
+  "service.ts": { may: ["core", "settings", "auth", "godwit.ts", "server"], packages: ["@connectrpc/connect"] },
   testing: {
     may: [
       "core",

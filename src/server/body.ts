@@ -6,7 +6,7 @@ import { GodwitError } from "../core/error.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
 
 /** What is still taken in and thrown away once the answer is clear. */
-const unreadBytes = 16 * 1024 * 1024;
+const unreadBytes = 256 * 1024 * 1024;
 const unreadMs = 5_000;
 
 /** R1, R2. `idleMs`: null where a body may be silent, as that of a stream may. */

@@ -41,19 +41,21 @@ export function connectErrorOf(error: unknown, onBug: (error: unknown) => void):
 }
 
 /** Answers a call that no handler takes, so that a client of its protocol reads code and message. */
-export function refuse(request: NodeRequest, response: NodeResponse, code: ErrorCode, message: string): void {
+export function refuse(
+  request: NodeRequest,
+  response: NodeResponse,
+  code: ErrorCode,
+  message: string,
+  /** Of plain HTTP, where it is another than that of the code. */
+  httpStatus: number = codes[code].status,
+): void {
   const type = headerOf(request, "content-type");
-  const { headers, status, body } = refusalFor(type, code, message);
-  const isHttp1 = request.httpVersionMajor === 1;
-  response.writeHead(status, {
-    ...headers,
-    "content-length": body.length,
-    ...(isHttp1 && !request.complete ? { connection: "close" } : {}),
-  });
+  const { headers, status, body } = refusalFor(type, code, message, httpStatus);
+  response.writeHead(status, { ...headers, "content-length": body.length });
   response.end(body);
 }
 
-function refusalFor(type: string, code: ErrorCode, message: string) {
+function refusalFor(type: string, code: ErrorCode, message: string, httpStatus: number) {
   const json = JSON.stringify({ code, message });
   if (type.startsWith("application/grpc-web")) {
     const trailer = envelope(0x80, `grpc-status: ${codes[code].code}\r\ngrpc-message: ${percent(message)}\r\n`);
@@ -66,7 +68,7 @@ function refusalFor(type: string, code: ErrorCode, message: string) {
   if (type.startsWith("application/connect+")) {
     return { status: 200, headers: { "content-type": type }, body: envelope(2, `{"error":${json}}`) };
   }
-  return { status: codes[code].status, headers: { "content-type": "application/json" }, body: Buffer.from(json) };
+  return { status: httpStatus, headers: { "content-type": "application/json" }, body: Buffer.from(json) };
 }
 
 function envelope(flags: number, text: string): Buffer {

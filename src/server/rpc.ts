@@ -159,9 +159,7 @@ async function send({ answer, request, response, seen, run, input }: Sending): P
       refuse(request, response, seen.code, undecodable(input));
       return;
     }
-    const headers = Object.fromEntries(answer.header ?? []);
-    const mustClose = request.httpVersionMajor === 1 && !request.complete;
-    response.writeHead(answer.status, mustClose ? { ...headers, connection: "close" } : headers);
+    response.writeHead(answer.status, Object.fromEntries(answer.header ?? []));
     while (chunk !== undefined && chunk.done !== true) {
       await write(response, chunk.value);
       chunk = await run(() => chunks?.next());

@@ -7,13 +7,17 @@
 //     what is left is cut off.
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import { GodwitError } from "../core/error.ts";
+import { leaveUnread } from "./body.ts";
 import type { Log } from "./log.ts";
 import type { Page } from "./pages.ts";
 import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port } from "./port.ts";
 import { refuse, statusOf } from "./refusal.ts";
 import { createRpc, type Rpc } from "./rpc.ts";
 
+export { type FileStore, filePages } from "./files.ts";
+export { createLinks, type Link, type Links } from "./links.ts";
 export { type Log, type LogLevel, openLog, silentLog } from "./log.ts";
+export { authenticated, tokenPage } from "./login.ts";
 export type { Page } from "./pages.ts";
 
 export type ServerLimits = {
@@ -157,6 +161,7 @@ class Site {
   serve(request: NodeRequest, response: NodeResponse): void {
     this.#open++;
     response.once("close", () => this.#ended());
+    response.once("finish", () => leaveUnread(request, response));
     void this.#serve(request, response).catch((error: unknown) => {
       this.#options.log.error({ error }, "a request failed, and should not have");
       if (response.headersSent) response.destroy();

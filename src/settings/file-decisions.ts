@@ -1,17 +1,14 @@
-// What operators say in godwit.config.json. Read by hand: it is on the way of every start, and what is said
-// of a mistake names the place in the file.
-import { readFileSync } from "node:fs";
-import { GodwitError } from "../core/error.ts";
-import { didYouMean } from "../core/names.ts";
+// What operators say of an engine in godwit.config.json.
 import { byteAmount, cpuMillis } from "../core/quantities.ts";
 import type { ConcurrencyLimits } from "../core/resources.ts";
 import { type Check, type Decisions, gpuList, noDecisions, share, wholeFrom } from "./decisions.ts";
+import { object, settingsIn } from "./settings-file.ts";
 
 /** Nothing if there is no file, unless somebody named it. */
 export function fileDecisions(file: string, isNamed: boolean): Decisions {
-  const text = contentOf(file, isNamed);
-  if (text === null) return noDecisions;
-  const { machine, limits, shares } = object(parsed(text, file), file, ["machine", "limits", "shares"]);
+  const content = settingsIn(file, isNamed);
+  if (content === null) return noDecisions;
+  const { machine, limits, shares } = content;
   return {
     machine: machine === undefined ? {} : machineOf(machine, `${file}: machine`),
     limits: limits === undefined ? {} : limitsOf(limits, `${file}: limits`),
@@ -52,33 +49,3 @@ function amounts(value: unknown, what: string, check: Check): { readonly [name: 
 /** What quantities are written as; anything else is told as it stands there. */
 const amount = (value: unknown): string | number =>
   typeof value === "number" || typeof value === "string" ? value : JSON.stringify(value);
-
-function object(value: unknown, what: string, known: readonly string[] | null): { readonly [name: string]: unknown } {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new GodwitError("invalid_argument", `${what} has to be an object, not ${JSON.stringify(value)}.`);
-  const unknown = known === null ? undefined : Object.keys(value).find((name) => !known.includes(name));
-  if (known === null || unknown === undefined) return value as { readonly [name: string]: unknown };
-  throw new GodwitError(
-    "invalid_argument",
-    `${what} has no setting "${unknown}".${didYouMean(unknown, known)} Settings: ${known.join(", ")}.`,
-  );
-}
-
-function contentOf(file: string, isNamed: boolean): string | null {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && !isNamed) return null;
-    throw new GodwitError("failed_precondition", `The settings ${file} cannot be read: ${(error as Error).message}.`, {
-      cause: error,
-    });
-  }
-}
-
-function parsed(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new GodwitError("invalid_argument", `${file} is not JSON: ${(error as Error).message}.`, { cause: error });
-  }
-}
