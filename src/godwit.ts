@@ -18,6 +18,7 @@ import { absence } from "./doctor/database-check.ts";
 import { type Diagnosis, examine } from "./doctor/doctor.ts";
 import { statusOf } from "./engine/announcements.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
+import { Takeover } from "./engine/takeover.ts";
 import { Capacity } from "./executor/capacity.ts";
 import type { Executor } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
@@ -60,6 +61,11 @@ export type Godwit = {
    * process serves it, and with `canceled` when this Godwit is closed first.
    */
   serve(run: number): Promise<Run>;
+  /**
+   * From now on serves every run that has not ended and that no live engine serves: those that are there, and
+   * those to come. Until it is closed.
+   */
+  serveAll(onError: (error: unknown, run: number | null) => void): void;
   /** Whether a live engine, here or elsewhere, serves the run. */
   isServed(run: number): Promise<boolean>;
   /** The live engine that serves the run, if there is one. */
@@ -89,8 +95,6 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const store = wrap.store?.(database) ?? database;
   const blobs = await openFileBlobs(join(dataDir, "blobs"));
   const logs = openLogs(join(dataDir, "logs"));
-  let engine: Promise<Engine> | null = null;
-  let started: Engine | null = null;
   const { machine, limits, shares } = settingsWithoutGpus(settings, dataDir);
   const closing = new AbortController();
   const capacity = new Capacity({ machine, limits });
@@ -100,8 +104,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     logs,
     nowMs: Date.now,
     randomBytes,
-    onAbort: () => started?.reconcile(),
-    starter: () => started?.starter ?? null,
+    onAbort: () => serving.engine()?.reconcile(),
+    starter: () => serving.engine()?.starter ?? null,
   });
   const pool = workerPool({
     dataDir,
@@ -120,16 +124,19 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   });
   const bundles = new Bundles({ store, blobs, describe: (bundle) => pool.describe(bundle, inBundle) });
   const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
+  const serving = servingBy({ store, blobs, executors, capacity, shares }, () =>
+    capacity.expectGpus(findGpus(settings, process.env, closing.signal)),
+  );
+  let takeover: Takeover | null = null;
   return {
     control,
     store,
     blobs,
     warm: () => pool.warm(),
-    serve: async (run) => {
-      if (engine === null) capacity.expectGpus(findGpus(settings, process.env, closing.signal));
-      engine ??= startEngine({ store, blobs, executors, capacity, shares });
-      started = await engine;
-      return started.serve(run);
+    serve: serving.serve,
+    serveAll: (onError) => {
+      takeover ??= new Takeover({ store, serve: serving.serve, onError });
+      takeover.start();
     },
     isServed: async (run) => (await servedBy(store, run)) !== null,
     servedBy: (run) => servedBy(store, run),
@@ -140,10 +147,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     check: (bundle, projectDir, task, inputs) => pool.check(bundle, projectDir, task, inputs),
     close: async () => {
       closing.abort();
-      // An engine that could not start leaves workers that nobody else would end.
-      const running = (await engine?.catch(() => null)) ?? null;
-      const parts = running === null ? [pool, shell] : [running];
-      await closeAll([...parts], [logs, store]);
+      takeover?.stop();
+      await closeAll([serving], [logs, store]);
     },
   };
 }
@@ -157,6 +162,34 @@ async function closeAll(first: readonly Closable[], last: readonly Closable[]): 
   } finally {
     for (const part of last) await part.close();
   }
+}
+
+type Serving = {
+  readonly serve: Godwit["serve"];
+  /** Null before the first run is served. */
+  readonly engine: () => Engine | null;
+  readonly close: () => Promise<void>;
+};
+
+/** The engine is started with the first run: what only reads needs none. */
+function servingBy(parts: Omit<EngineOptions, "id" | "clock">, onStart: () => void): Serving {
+  let starting: Promise<Engine> | null = null;
+  let engine: Engine | null = null;
+  return {
+    serve: async (run) => {
+      if (starting === null) onStart();
+      starting ??= startEngine(parts);
+      engine = await starting;
+      return engine.serve(run);
+    },
+    engine: () => engine,
+    close: async () => {
+      // An engine that could not start leaves workers that nobody else would end.
+      const started = (await starting?.catch(() => null)) ?? null;
+      if (started === null) await Promise.all(parts.executors.map((executor) => executor.close()));
+      else await started.close();
+    },
+  };
 }
 
 async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<Engine> {

@@ -45,7 +45,16 @@ export function waysToRead(durability: DurableReads, checkOpen: () => void): Way
 
 type Reads = Omit<
   Store,
-  "commit" | "allocate" | "publish" | "register" | "engines" | "forget" | "onChange" | "verify" | "close"
+  | "commit"
+  | "allocate"
+  | "publish"
+  | "register"
+  | "engines"
+  | "forget"
+  | "unservedRuns"
+  | "onChange"
+  | "verify"
+  | "close"
 >;
 
 export function allReads(connection: Connection, { read, readRows, told, toldRows }: WaysToRead): Reads {

@@ -210,7 +210,10 @@ const records = `
   create index record_due on record (kind, due_at_ms) where due_at_ms is not null;
 `;
 
-export const migrations: readonly string[] = [runTable + actionTable + smallTables, lanes, records];
+// Servers look for what nobody serves.
+const activeRuns = "create index run_active on run (owner, created_at_ms) where ended_at_ms is null;";
+
+export const migrations: readonly string[] = [runTable + actionTable + smallTables, lanes, records, activeRuns];
 
 /** The version that this Godwit writes. */
 export const schemaVersion = migrations.length;

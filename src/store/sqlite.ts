@@ -16,6 +16,7 @@ import { type Log, openLog } from "./log-file.ts";
 import { migrate } from "./schema.ts";
 import { findings } from "./soundness.ts";
 import type { Committed, Store } from "./store.ts";
+import { unservedRuns } from "./unserved-runs.ts";
 
 export type SqliteOptions = ConnectionOptions;
 
@@ -127,6 +128,7 @@ export function sqliteStore(connection: Connection, log: Log | null): Store {
     register: (engine) => read(() => register(connection, locks, engine)),
     engines: () => told(() => engines(connection, locks)),
     forget: (ids) => read(() => forget(connection, locks, ids)),
+    unservedRuns: (limit) => ways.readRows(limit, () => unservedRuns(connection, locks, limit)),
     onChange: (listener) => feed.listen(listener),
     verify: () => read(() => findings(connection)),
     close: () => {

@@ -8,6 +8,7 @@ import { runListSuite } from "./run-list.suite.ts";
 import type { OpenStore } from "./sample-rows.suite.ts";
 import { schedulingSuite } from "./scheduling.suite.ts";
 import { sidecarSuite } from "./sidecars.suite.ts";
+import { unservedRunSuite } from "./unserved-runs.suite.ts";
 
 /** Registers the tests. `database` names the store in their titles. */
 export function storeSuite(database: string, open: OpenStore): void {
@@ -17,6 +18,7 @@ export function storeSuite(database: string, open: OpenStore): void {
   schedulingSuite(database, open);
   sidecarSuite(database, open);
   runListSuite(database, open);
+  unservedRunSuite(database, open);
   recordSuite(database, open);
   modelSuite(database, open);
 }

@@ -288,6 +288,8 @@ export interface Store {
   register(engine: EngineRecord & { readonly status?: string }): Promise<void>;
   engines(): Promise<readonly (EngineRecord & { readonly isLive: boolean; readonly status: string | null })[]>;
   forget(engineIds: readonly string[]): Promise<void>;
+  /** Ids of runs that have not ended, or in which something is to be swept, and that no live engine owns. */
+  unservedRuns(limit: number): Promise<readonly number[]>;
 
   /**
    * Calls back after commits, in their order: of this process with all that changed, each once and as
