@@ -21,6 +21,7 @@ const layers: Layers = {
       "idl/error-message.ts",
       "idl/interface-message.ts",
       "idl/literal-message.ts",
+      "idl/newer.ts",
       "idl/phase-message.ts",
       "idl/task-files.ts",
       "idl/task-spec-message.ts",
