@@ -5,8 +5,34 @@ import { join } from "node:path";
 import { type ScratchKind, scratchOwner, scratchPrefix } from "../core/scratch-name.ts";
 import { processState } from "./process-state.ts";
 
+/** Of one executor. */
+export class Workspaces {
+  readonly #tmpDir: string;
+  #dir: Promise<string> | null = null;
+
+  constructor(tmpDir: string) {
+    this.#tmpDir = tmpDir;
+  }
+
+  /** An empty directory, which is removed when the work is done. */
+  async with<T>(work: (workspace: string) => Promise<T>): Promise<T> {
+    this.#dir ??= makeDirectory(this.#tmpDir);
+    this.#dir.catch(() => (this.#dir = null)); // The disk may have room again the next time.
+    const workspace = await mkdtemp(join(await this.#dir, "attempt-"));
+    try {
+      return await work(workspace);
+    } finally {
+      await removeDirectory(workspace);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#dir !== null) await this.#dir.then(removeDirectory, () => {}); // Never made: nothing to remove.
+  }
+}
+
 /** A directory for this process. */
-export async function makeDirectory(tmpDir: string): Promise<string> {
+async function makeDirectory(tmpDir: string): Promise<string> {
   await mkdir(tmpDir, { recursive: true });
   return mkdtemp(join(tmpDir, scratchPrefix("shell", hostname(), process.pid)));
 }
