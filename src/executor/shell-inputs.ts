@@ -1,9 +1,9 @@
 // What a command is given: its inputs as texts and as files of a directory of its own.
-import { constants } from "node:fs";
-import { chmod, copyFile, link, mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobStore } from "../blob/blob.ts";
 import { readManifest, writeDirectory } from "../blob/directory.ts";
+import { isFileName, placeFile } from "../blob/plain-file.ts";
 import { GodwitError } from "../core/error.ts";
 import { didYouMean } from "../core/names.ts";
 import {
@@ -117,25 +117,8 @@ const notStored = (name: string, uri: string): GodwitError =>
 
 /** The file's own name, for tools that go by its ending. */
 function fileName(literal: BlobLiteral | TableLiteral, storedName: string, inputName: string): string {
-  const isUsable = storedName !== "" && storedName !== "." && storedName !== ".." && !/[/\0]/.test(storedName);
-  const own = isUsable && Buffer.byteLength(storedName) <= 200 ? storedName : pathPart(inputName);
+  const own = isFileName(storedName) ? storedName : pathPart(inputName);
   return literal.type === "structuredDataset" && !own.endsWith(".parquet") ? `${own}.parquet` : own;
-}
-
-/**
- * A second name for the stored, read-only file costs nothing. But root writes to read-only files, and
- * other disks cannot share one: there it is a copy.
- */
-async function placeFile(source: string, target: string): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    try {
-      return await link(source, target);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EXDEV" && code !== "EPERM" && code !== "EMLINK" && code !== "ENOTSUP") throw error;
-    }
-  }
-  await copyFile(source, target, constants.COPYFILE_FICLONE);
 }
 
 function checkWord(name: string, text: string): void {
