@@ -8,6 +8,7 @@ import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { compileIdl } from "./idl.ts";
+import { makePython } from "./python.ts";
 
 /** A test that hangs fails after this, by name, instead of holding up the whole. */
 const testTimeoutMs = 10 * 60_000;
@@ -24,6 +25,8 @@ if (chosen.length === 0) {
 }
 
 compileIdl();
+// Elsewhere whoever wants these tests makes it: it takes a minute and a network.
+if (process.env.CI) makePython();
 // At least two at a time: many tests wait for child processes.
 const concurrency = Math.max(2, availableParallelism());
 const runner = spawnSync(

@@ -34,8 +34,12 @@ const layers: Layers = {
     doors: ["store/documents.ts", "store/lineage.ts", "store/salvage.ts", "store/upkeep.ts"],
     packages: ["node:sqlite", "node:worker_threads"],
   },
-  blob: { may: ["core"], doors: ["blob/archive.ts", "blob/directory.ts", "blob/payload.ts", "blob/storage-error.ts"] },
+  blob: {
+    may: ["core"],
+    doors: ["blob/archive.ts", "blob/directory.ts", "blob/payload.ts", "blob/plain-file.ts", "blob/storage-error.ts"],
+  },
   logs: { may: ["core", "blob"] },
+  storage: { may: ["core", "idl", "blob"] },
   sdk: {
     may: ["core", "idl", "blob"],
     doors: ["sdk/bundle.ts", "sdk/handle.ts", "sdk/table.ts"],
@@ -45,7 +49,7 @@ const layers: Layers = {
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
     doors: ["executor/capacity.ts"],
-    may: ["core", "idl", "blob", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
+    may: ["core", "idl", "blob", "storage", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },

@@ -28,6 +28,16 @@ export type Launch = {
   readonly seed: number;
   /** Of the last attempt, or of the run that this one recovers. */
   readonly checkpoint: Checkpoint | null;
+  /** Left out: nothing was said. Workers of TypeScript tasks are not told. */
+  readonly origin?: LaunchOrigin;
+};
+
+/** What its run says to all attempts alike. */
+export type LaunchOrigin = {
+  /** Environment variables. */
+  readonly env: { readonly [name: string]: string };
+  /** The moment that the run is about. */
+  readonly runStartAtMs: number;
 };
 
 /** Attempts are told apart by this: `run/action/attempt`. */

@@ -45,6 +45,7 @@ const launchOf = ({ action, run, spec }: Starting, checkpoint: Checkpoint | null
   inputs: action.inputs,
   seed: seedOf(action.name),
   checkpoint,
+  origin: { env: run.origin.env, runStartAtMs: run.origin.runStartAtMs },
 });
 
 /** From the name alone, which is the same in every attempt and for the same call in another run. */

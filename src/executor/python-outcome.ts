@@ -1,0 +1,52 @@
+// What became of a container task's attempt, by the files that it left.
+//
+// R1  An error file is a failure, whatever the exit code: Flyte's SDK exits with 0 after an exception of the user.
+// R2  Success is an exit code of 0 with outputs: a process that was cut off may have written half of them.
+import type { BlobStore } from "../blob/blob.ts";
+import { toPayload } from "../blob/payload.ts";
+import { errorCodes } from "../core/action.ts";
+import { isGodwitError } from "../core/error.ts";
+import type { Launch, Outcome } from "../core/messages.ts";
+import { containerErrorOf } from "../idl/error-message.ts";
+import { outputsOf } from "../idl/task-files.ts";
+import type { AttemptPaths, Storage } from "../storage/storage.ts";
+import type { Tails } from "./capture.ts";
+import type { ProcessExit } from "./guard.ts";
+import { exitMessage, userFailure } from "./process-end.ts";
+
+/** Values beyond this belong in files; Flyte's SDK itself refuses more than 10 MB. */
+const maxOutputsBytes = 32 * 1024 * 1024;
+/** Of an exception with its traceback. */
+const maxErrorBytes = 4 * 1024 * 1024;
+
+export type Ended = {
+  readonly launch: Launch;
+  readonly paths: AttemptPaths;
+  readonly exit: ProcessExit;
+  readonly tails: Tails;
+};
+
+export async function outcomeOf(
+  { launch, paths, exit, tails }: Ended,
+  { storage, blobs }: { readonly storage: Storage; readonly blobs: BlobStore },
+): Promise<Outcome["result"]> {
+  const error = await storage.readOptional(paths.error, maxErrorBytes);
+  if (error !== null) return { type: "failed", error: containerErrorOf(error) };
+  const failed = (code: string, message: string): Outcome["result"] => ({
+    type: "failed",
+    error: userFailure(launch, code, message, true),
+  });
+  if (exit.code !== 0) return failed(errorCodes.commandFailed, exitMessage("The task's process", exit, tails));
+  const outputs = await storage.readOptional(paths.outputs, maxOutputsBytes);
+  if (outputs === null)
+    return failed(
+      errorCodes.outputInvalid,
+      `The task's process ended without an error and without outputs (${paths.outputs} is not there). ${exitMessage("It", exit, tails)}`,
+    );
+  try {
+    return { type: "succeeded", outputs: await toPayload(outputsOf(outputs, launch.spec.interface), blobs) };
+  } catch (cause) {
+    if (!isGodwitError(cause) || cause.code !== "data_loss") throw cause;
+    return failed(errorCodes.outputInvalid, cause.message);
+  }
+}
