@@ -7,6 +7,7 @@ import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
 import { type BundleArchive, Bundles } from "./control/bundles.ts";
 import { type Control, openControl } from "./control/control.ts";
+import { keyFile } from "./control/secret-key.ts";
 import { isTerminal } from "./core/action.ts";
 import type { Clock } from "./core/clock.ts";
 import { inBundle } from "./core/code-graph.ts";
@@ -106,6 +107,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     randomBytes,
     onAbort: () => serving.engine()?.reconcile(),
     starter: () => serving.engine()?.starter ?? null,
+    secretKey: keyFile(join(dataDir, "secrets.key")),
   });
   const pool = workerPool({
     dataDir,

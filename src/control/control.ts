@@ -32,9 +32,13 @@ import { watchAction, watchChildren } from "./children.ts";
 import { enqueue } from "./enqueue.ts";
 import { readLogs } from "./logs.ts";
 import { type ControlOptions, partsOf } from "./parts.ts";
+import { openProjects, type Projects } from "./projects.ts";
 import { listReports } from "./reports.ts";
 import { RunFeeds } from "./run-feed.ts";
 import { abortRun, createRun, getRun, listRuns, rootsOf, withCounts } from "./runs.ts";
+import { openSecrets, type Secrets } from "./secrets.ts";
+import { openSettings, type Settings } from "./settings.ts";
+import { openTasks, type Tasks } from "./task-versions.ts";
 import { engines, waitReasons } from "./waits.ts";
 import { CallFeeds, watchRun } from "./watch.ts";
 
@@ -58,8 +62,18 @@ export type {
 } from "./answers.ts";
 
 export type { Starter } from "./parts.ts";
+export { domains, type NewProject, type Project, type ProjectListing, type Projects } from "./projects.ts";
+export type { Paging } from "./records.ts";
+export type { NewSecret, Secret, Secrets, SecretType } from "./secrets.ts";
+export type { Settings, SettingsKey, SettingsLevel } from "./settings.ts";
+export type { Deployed, DeployedTask, Deployment, TaskListing, Tasks, TaskVersion } from "./task-versions.ts";
 
 export interface Control extends TaskCalls {
+  readonly projects: Projects;
+  readonly tasks: Tasks;
+  readonly secrets: Secrets;
+  readonly settings: Settings;
+
   /** With a name that exists: the run that has it, if task and inputs are the same; else `already_exists`. */
   createRun(scope: Scope, run: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
   getRun(scope: Scope, name: string): Promise<RunView>;
@@ -124,7 +138,12 @@ export function openControl(options: ControlOptions): Control {
   const parts = partsOf(options);
   const feeds = new RunFeeds(parts);
   const callFeeds = new CallFeeds(parts, feeds);
+  const projects = openProjects(parts);
   return {
+    projects,
+    tasks: openTasks(parts, projects),
+    secrets: openSecrets(parts, projects),
+    settings: openSettings(parts, projects),
     createRun: (scope, run) => createRun(parts, scope, run),
     getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
     listRuns: (scope, listing) => listRuns(parts, scope, listing),

@@ -10,6 +10,7 @@ import type { Logs } from "../logs/logs.ts";
 import { Documents } from "../store/documents.ts";
 import type { Store } from "../store/store.ts";
 import { ChangeHub } from "./run-changes.ts";
+import { memoryKey, type SecretKey } from "./secret-key.ts";
 
 export type ControlOptions = {
   readonly store: Store;
@@ -21,6 +22,8 @@ export type ControlOptions = {
   readonly onAbort: () => void;
   /** What starts actions in the very commit that makes them; null while there is none: they are queued first. */
   readonly starter: () => Starter | null;
+  /** Default: one that ends with this process, for a store that does. */
+  readonly secretKey?: SecretKey;
 };
 
 /** Somebody with room to spare: actions that need not wait are made and started in one commit. */
@@ -39,6 +42,7 @@ export type Starter = {
 const maxKnownRuns = 1_000;
 
 export type Parts = ControlOptions & {
+  readonly secretKey: SecretKey;
   readonly documents: Documents;
   readonly changes: ChangeHub;
   literals(payload: Payload): Promise<Literals>;
@@ -62,6 +66,7 @@ export function partsOf(options: ControlOptions): Parts {
   };
   return {
     ...options,
+    secretKey: options.secretKey ?? memoryKey(),
     documents: new Documents(options.store),
     changes: new ChangeHub(options.store),
     literals: async (payload) => fromPayload(payload, options.blobs),

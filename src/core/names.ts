@@ -9,15 +9,18 @@ import { hashParts } from "./hash.ts";
 
 export const rootName = "a0";
 
-const runNamePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const labelPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 
 /** Run names are DNS labels: they become parts of host names, paths and pods. */
-export function checkRunName(name: string): string {
-  if (!runNamePattern.test(name)) {
+export const checkRunName = (name: string): string => checkLabel("run", name);
+
+/** `what` says what it is the name of, for the error. */
+export function checkLabel(what: string, name: string): string {
+  if (!labelPattern.test(name)) {
     throw new GodwitError(
       "invalid_argument",
-      `The run name ${JSON.stringify(name)} is not allowed: use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit.`,
+      `The ${what} name ${JSON.stringify(name)} is not allowed: use 1 to 63 lower-case letters, digits and dashes, beginning and ending with a letter or digit.`,
     );
   }
   return name;

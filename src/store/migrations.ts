@@ -191,7 +191,7 @@ const records = `
   -- Newer ones have higher ids, also of one millisecond.
   create table record (
     id integer primary key,
-    kind integer not null check (kind between 0 and 7),
+    kind integer not null check (kind >= 0),
     project text not null,
     domain text not null,
     name text not null,

@@ -98,7 +98,7 @@ function listingOf({ kind, project, domain, name, order }: RecordFilter): Listin
     where: equal(used.length),
     values: [recordCodes[kind], ...used],
     order: ["created_at_ms", "id"],
-    isDescending: true,
+    isDescending: order === "newest",
     placeOf: (row) => [row[6] as number, row[10] as number],
   };
 }

@@ -166,7 +166,7 @@ export function recordSuite(database: string, open: OpenStore): void {
       { nameContains: "%" },
       { project: "none", domain: "development" },
     ];
-    for (const order of ["name", "newest"] as const) {
+    for (const order of ["name", "newest", "oldest"] as const) {
       for (const filter of filters) {
         const asked = { kind: "task", order, ...filter } as const;
         const expected = all
@@ -176,7 +176,7 @@ export function recordSuite(database: string, open: OpenStore): void {
           .filter(({ name }) => (filter.name ?? name) === name)
           .filter(({ name }) => name.toLowerCase().includes((filter.nameContains ?? "").toLowerCase()));
         if (order === "newest") expected.reverse();
-        else expected.sort((a, b) => compare(nameKey(a), nameKey(b)));
+        else if (order === "name") expected.sort((a, b) => compare(nameKey(a), nameKey(b)));
         assert.deepEqual(
           (await allRecords(store, asked, 4)).map(({ version }) => version),
           expected.map(({ version }) => version),

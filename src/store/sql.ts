@@ -61,6 +61,7 @@ export const recordCodes = {
   setting: 5,
   notification: 6,
   image: 7,
+  taskVersion: 8,
 } as const satisfies Record<RecordKind, number>;
 
 export const phaseOf = decoder(phaseCodes);

@@ -225,14 +225,14 @@ async function askEverything(store: Store): Promise<void> {
 }
 
 async function askRecords(store: Store): Promise<void> {
-  for (const order of ["name", "newest"] as const) {
+  for (const order of ["name", "newest", "oldest"] as const) {
     for (const named of [{}, { name: "penguins.main" }, { nameContains: "pen" }]) {
       for (const place of [{}, { project: "default" }, { project: "default", domain: "development" }]) {
         const filter = { kind: "trigger", order, ...place, ...named } as const;
         const { next } = await store.listRecords(filter, 9);
         assert.equal(next, null);
         // The first page's statement and that of later ones.
-        const after = order === "newest" ? [2_000, 9] : ["", "", "", ""].slice(exactColumns(filter));
+        const after = order !== "name" ? [2_000, 9] : ["", "", "", ""].slice(exactColumns(filter));
         await store.listRecords({ ...filter, after }, 9);
       }
     }

@@ -69,6 +69,7 @@ export type Change =
 export type RecordKind =
   | "project"
   | "task"
+  | "taskVersion"
   | "trigger"
   | "triggerRevision"
   | "secret"
@@ -103,8 +104,8 @@ export type RecordFilter = {
   readonly name?: string;
   /** In any case of letters. */
   readonly nameContains?: string;
-  /** By project, domain, name and version; or those first that were inserted last. */
-  readonly order: "name" | "newest";
+  /** By project, domain, name and version; or as they were inserted, the last or the first one first. */
+  readonly order: "name" | "newest" | "oldest";
   /** Where the page before ended. */
   readonly after?: RecordPlace;
 };
