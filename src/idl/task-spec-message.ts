@@ -14,6 +14,7 @@ import { defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import { type CachePolicy, interfaceHash, type Target, type TaskSpec, type Timeouts } from "../core/task.ts";
 import type { Literals, TypedInterface } from "../core/value.ts";
 import { defaultsMessage, interfaceMessage, interfaceOf } from "./interface-message.ts";
+import { ownSpecOf, ownSpecText } from "./own-spec.ts";
 import { resourcesOfContainer } from "./resources-message.ts";
 import { durationOfMs, msOfDuration } from "./time-message.ts";
 
@@ -136,28 +137,21 @@ const cacheOf = (metadata: TaskMetadata | undefined): CachePolicy =>
 
 /** Our own: the spec is in `custom`, and must say the same as the fields that others read. */
 function ownSpec(message: Message, template: TaskTemplate, name: string): TaskSpec {
-  const spec = specInCustom(template);
+  const spec = ownSpecOf(template.custom?.[specKey]);
   const types = interfaceOf(template.interface, message.defaultInputs);
-  if (spec === null || spec.name !== name || spec.target?.type !== template.type)
+  if (spec === null || spec.name !== name || spec.target.type !== template.type) {
     throw new GodwitError(
       "invalid_argument",
-      `The task ${name} of type ${template.type} has no spec of its own in custom.`,
+      `The task ${name} of type ${template.type} has no spec in custom.${specKey} that this server understands. Deploy it with the same version of godwit as the server's.`,
     );
-  if (interfaceHash(spec.interface) !== interfaceHash(types))
-    throw new GodwitError(
-      "invalid_argument",
-      `The task ${name} has one interface in its template and another in custom.`,
-    );
-  return spec;
-}
-
-function specInCustom({ custom }: TaskTemplate): TaskSpec | null {
-  const text = custom?.[specKey];
-  try {
-    return typeof text === "string" ? (JSON.parse(text) as TaskSpec) : null;
-  } catch {
-    return null; // The caller says what is wrong.
   }
+  if (interfaceHash(spec.interface) !== interfaceHash(types)) {
+    throw new GodwitError(
+      "invalid_argument",
+      `The task ${name} has one interface in its template and another in custom.${specKey}.`,
+    );
+  }
+  return spec;
 }
 
 const specKey = "godwitSpec";
@@ -187,7 +181,7 @@ function templateMessage(spec: TaskSpec): TaskTemplate {
     id: { name: spec.name },
     type: spec.target.type,
     interface: interfaceMessage(spec.interface),
-    custom: { [specKey]: JSON.stringify(spec) },
+    custom: { [specKey]: ownSpecText(spec) },
     metadata: {
       runtime: { type: RuntimeMetadata_RuntimeType.OTHER, flavor: "typescript" },
       retries: { retries: retries.user, backoff: { base: durationOfMs(baseMs), factor, cap: durationOfMs(capMs) } },
