@@ -1,5 +1,6 @@
 // A run: one execution of a task with given inputs. Its state follows from its root action.
 import type { Action, Phase } from "./action.ts";
+import type { BundleReference, TaskSpec } from "./task.ts";
 
 /** What people file a run under: key → value. */
 export type Labels = { readonly [key: string]: string };
@@ -90,3 +91,9 @@ export const plainOrigin = (createdAtMs: number, source: RunSource = "cli"): Run
   rerunActions: [],
   message: null,
 });
+
+/** The code that runs an action: of a deployed TypeScript task its own bundle, else the run's. */
+export function codeOf(run: Pick<Run, "bundle" | "source">, { target }: Pick<TaskSpec, "target">): BundleReference {
+  const own = target.type === "typescript" ? target.bundle : undefined;
+  return own ?? { digest: run.bundle, projectDir: run.source.projectDir };
+}

@@ -3,7 +3,7 @@ import type { Action } from "../core/action.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { Checkpoint, Launch } from "../core/messages.ts";
 import { effectiveResources } from "../core/resources.ts";
-import type { Run } from "../core/run.ts";
+import { codeOf, type Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor } from "../executor/executor.ts";
 import { ancestors } from "../store/lineage.ts";
@@ -29,24 +29,28 @@ export async function launch(parts: EngineParts, starting: readonly Starting[]):
   for (const [executor, list] of launches) executor.ensureLaunched(list);
 }
 
-const launchOf = ({ action, run, spec }: Starting, checkpoint: Checkpoint | null): Launch => ({
-  run: run.id,
-  runName: run.name,
-  project: run.project,
-  domain: run.domain,
-  action: action.name,
-  attempt: action.attempt,
-  depth: action.depth,
-  isRecovery: run.recovers !== null,
-  bundle: run.bundle,
-  projectDir: run.source.projectDir,
-  spec,
-  resources: effectiveResources(spec, action.oomFailures),
-  inputs: action.inputs,
-  seed: seedOf(action.name),
-  checkpoint,
-  origin: { env: run.origin.env, runStartAtMs: run.origin.runStartAtMs },
-});
+const launchOf = (starting: Starting, checkpoint: Checkpoint | null): Launch => {
+  const { action, run, spec } = starting;
+  const { digest: bundle, projectDir } = codeOf(run, spec);
+  return {
+    run: run.id,
+    runName: run.name,
+    project: run.project,
+    domain: run.domain,
+    action: action.name,
+    attempt: action.attempt,
+    depth: action.depth,
+    isRecovery: run.recovers !== null,
+    bundle,
+    projectDir,
+    spec,
+    resources: effectiveResources(spec, action.oomFailures),
+    inputs: action.inputs,
+    seed: seedOf(action.name),
+    checkpoint,
+    origin: { env: run.origin.env, runStartAtMs: run.origin.runStartAtMs },
+  };
+};
 
 /** From the name alone, which is the same in every attempt and for the same call in another run. */
 export const seedOf = (name: string): number => Number.parseInt(sha256Hex(name).slice(0, 8), 16);
