@@ -7,20 +7,8 @@
 //     (lineage.ts), with the same identity and inputs and all its bytes in place, is recorded as recovered.
 //     Whatever does not match runs.
 import { hasBytes } from "../blob/payload.ts";
-import {
-  type Action,
-  type ActionError,
-  errorCodes,
-  isSuccess,
-  type NewAction,
-  noTimeouts,
-  queuedAction,
-  recordedTrace,
-  step,
-} from "../core/action.ts";
-import { cacheKey } from "../core/cache.ts";
+import { type Action, type ActionError, errorCodes, isSuccess, recordedTrace, step } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
-import { canonicalJson, sha256Hex } from "../core/hash.ts";
 import {
   type Attach,
   type AttemptRef,
@@ -29,15 +17,15 @@ import {
   type CallState,
   maxCallsPerRequest,
 } from "../core/messages.ts";
-import { laneOf } from "../core/resources.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
-import { specDigest, type TaskSpec, type Timeouts, withOverrides } from "../core/task.ts";
-import { emptyPayload, type Payload } from "../core/value.ts";
+import type { Payload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
 import { ancestors } from "../store/lineage.ts";
 import type { Attachment, Change, CommitResult } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
+import { makeAction, newAction, unplaced } from "./called-action.ts";
+import { type Resolved, tasksFor, withDeployed } from "./called-tasks.ts";
 import type { Parts } from "./parts.ts";
 
 /** Deeper nesting is taken for a recursion without end. */
@@ -48,11 +36,11 @@ const maxTries = 100;
 export async function call(parts: Parts, caller: AttemptRef, calls: readonly Call[]): Promise<readonly CallAnswer[]> {
   checkSize(calls.length);
   const run = await parts.knownRun(caller.run);
-  const { tasks } = await parts.documents.manifest(run.bundle);
+  const resolved = await withDeployed(parts, run, calls);
   for (let tries = 0; tries < maxTries; tries++) {
     // What a first attempt calls has as a rule not been called before; if it has, the commit says so.
     const isNew = tries === 0 && caller.attempt === 1 && run.recovers === null && !asksOnly(calls);
-    const answers = await tryCall(parts, { run, tasks, caller }, calls, isNew);
+    const answers = await tryCall(parts, { run, caller, ...resolved }, isNew);
     if (answers !== null) return answers;
   }
   throw new GodwitError(
@@ -70,19 +58,15 @@ function checkSize(calls: number): void {
   throw new GodwitError("resource_exhausted", `A request is about at most ${maxCallsPerRequest} calls, not ${calls}.`);
 }
 
-type Calling = { readonly run: Run; readonly tasks: KnownTasks; readonly caller: AttemptRef };
+type Calling = Resolved & { readonly run: Run; readonly caller: AttemptRef };
 
 /** Null: somebody else was faster, or not all of them were new; read and decide again. */
-async function tryCall(
-  parts: Parts,
-  calling: Calling,
-  calls: readonly Call[],
-  isNew: boolean,
-): Promise<readonly CallAnswer[] | null> {
-  const { run, caller } = calling;
+async function tryCall(parts: Parts, calling: Calling, isNew: boolean): Promise<readonly CallAnswer[] | null> {
+  const { run, caller, calls } = calling;
   const names = isNew ? [] : [...new Set(calls.map(({ name }) => name))];
   const [parent, ...known] = await currentAttempt(parts, caller, names);
   const existing = new Map(known.map((action) => [action.name, action]));
+  const tasks = await tasksFor(parts.documents, run, parent);
   const recovered = await recoverable(parts, run, isNew ? [] : calls.filter(({ name }) => !existing.has(name)));
   const changes: Change[] = [];
   const documents = new Map<string, string>();
@@ -90,7 +74,7 @@ async function tryCall(
     const found = existing.get(request.name);
     const decided =
       found === undefined
-        ? decideNew(parts, calling, parent, request, recovered, documents)
+        ? decideNew(parts, { ...calling, tasks, parent }, request, recovered, documents)
         : decideExisting(found, request, parent);
     if (decided.type === "refused") return { name: request.name, refused: decided.error };
     if (decided.type === "nothing") return { name: request.name, phase: null, attempt: 0, outputs: null, error: null };
@@ -189,13 +173,14 @@ function decideExisting(found: Action, request: Call, parent: Action): Decided {
 
 function decideNew(
   parts: Parts,
-  { run, tasks }: Calling,
-  parent: Action,
+  { run, tasks, parent, refusals }: Calling & { readonly tasks: KnownTasks; readonly parent: Action },
   request: Call,
   recovered: ReadonlyMap<string, Recovered>,
   documents: Map<string, string>,
 ): Decided {
   if (parent.depth >= maxDepth) return refused(`Calls are nested ${maxDepth} deep; is there a recursion without end?`);
+  const refusal = refusals.get(request.name);
+  if (refusal !== undefined) return refused(refusal.message, refusal.code);
   const nowMs = parts.nowMs();
   const made = makeAction({ run, tasks, parent, request, documents, nowMs });
   if (made === null) return refused(unknownTask(request, tasks));
@@ -217,10 +202,10 @@ function decideNew(
 
 const inserted = (action: Action): Decided => ({ type: "action", action, change: { type: "insertAction", action } });
 
-const refused = (message: string): Decided => ({
+const refused = (message: string, code: string = errorCodes.nonDeterministic): Decided => ({
   type: "refused",
   error: {
-    code: errorCodes.nonDeterministic,
+    code,
     message,
     kind: "user",
     recoverable: false,
@@ -233,79 +218,6 @@ const refused = (message: string): Decided => ({
 const unknownTask = (request: Call, tasks: KnownTasks): string =>
   `This run's code has no task "${request.type === "task" ? request.task : request.label}". It has: ${[...tasks.keys()].join(", ")}. ` +
   "Define tasks at the top level of a module, so that every worker knows them.";
-
-type Making = {
-  readonly run: Run;
-  readonly tasks: KnownTasks;
-  readonly parent: Action;
-  readonly request: Call;
-  readonly documents: Map<string, string>;
-  readonly nowMs: number;
-};
-
-/** Null: no such task. */
-function makeAction({
-  run,
-  tasks,
-  parent,
-  request,
-  documents,
-  nowMs,
-}: Making): { readonly action: Action; readonly timeouts: Timeouts } | null {
-  if (request.type === "trace")
-    return { action: queuedAction(newAction(parent, request, unplaced), noTimeouts, nowMs), timeouts: noTimeouts };
-  if (request.type === "condition") {
-    const text = canonicalJson(request.condition);
-    const digest = sha256Hex(text);
-    documents.set(digest, text);
-    const timeouts = { ...noTimeouts, deadlineMs: request.condition.timeoutMs };
-    return {
-      action: queuedAction(newAction(parent, request, { ...unplaced, spec: digest }), timeouts, nowMs),
-      timeouts,
-    };
-  }
-  const task = request.spec === undefined ? tasks.get(request.task) : null;
-  if (task === undefined) return null;
-  const said = task?.spec ?? (request.spec as TaskSpec);
-  const isOverridden = Object.keys(request.overrides).length > 0;
-  const spec = isOverridden ? withOverrides(said, request.overrides) : said;
-  const isNew = isOverridden || task === null;
-  const digest = isNew ? specDigest(spec) : task.digest;
-  if (isNew) documents.set(digest, canonicalJson(spec));
-  const placed: Placed = {
-    spec: digest,
-    cacheKey: spec.cache.type === "off" ? null : cacheKey(run, spec, request.inputHashes),
-    lane: isNew ? laneOf(spec) : task.lane,
-    priority: spec.priority ?? parent.priority,
-  };
-  return {
-    action: queuedAction(newAction(parent, request, placed), spec.timeouts, nowMs),
-    timeouts: spec.timeouts,
-  };
-}
-
-type Placed = {
-  readonly spec: string | null;
-  readonly cacheKey: string | null;
-  readonly lane: number;
-  readonly priority: number;
-};
-
-const unplaced: Placed = { spec: null, cacheKey: null, lane: 0, priority: 0 };
-
-const newAction = (parent: Action, request: Call, placed: Placed): NewAction => ({
-  ...placed,
-  run: parent.run,
-  name: request.name,
-  parent: parent.name,
-  depth: parent.depth + 1,
-  type: request.type,
-  label: request.type === "task" ? request.task.slice(request.task.indexOf(".") + 1) : request.label,
-  group: request.type === "task" ? request.group : null,
-  identity: request.identity,
-  inputs: request.type === "task" ? request.inputs : emptyPayload,
-  inputsHash: request.type === "condition" ? "" : request.inputsHash,
-});
 
 type Recovered = { readonly run: string; readonly outputs: Payload };
 

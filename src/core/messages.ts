@@ -2,6 +2,7 @@
 // runs in a worker process, in a test's own process, or on another machine.
 import type { ActionError, Phase } from "./action.ts";
 import type { InputHashes } from "./cache.ts";
+import type { ExpectedInterface } from "./interface.ts";
 import type { Resources } from "./resources.ts";
 import type { Overrides, TaskSpec } from "./task.ts";
 import type { Payload } from "./value.ts";
@@ -72,6 +73,8 @@ export type Call =
       readonly task: string;
       /** The task itself, if it is of no bundle. */
       readonly spec?: TaskSpec;
+      /** Given of a deployed task, which is found by its name: what the calling code takes it for. */
+      readonly deployed?: DeployedCall;
       readonly overrides: Overrides;
       readonly group: string | null;
       readonly identity: string;
@@ -96,6 +99,9 @@ export type Call =
       readonly identity: string;
       readonly condition: ConditionSpec;
     };
+
+/** A version of null is the one that was deployed last. */
+export type DeployedCall = { readonly version: string | null; readonly interface: ExpectedInterface };
 
 export type TraceResult = {
   readonly startedAtMs: number;

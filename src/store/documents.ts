@@ -11,7 +11,13 @@ import type { Store } from "./store.ts";
 /** Specs of a bundle by full task name, with their digests. */
 export type KnownTasks = ReadonlyMap<string, KnownTask>;
 
-export type KnownTask = { readonly spec: TaskSpec; readonly digest: string; readonly lane: number };
+export type KnownTask = {
+  readonly spec: TaskSpec;
+  readonly digest: string;
+  readonly lane: number;
+  /** Given if the spec is not stored with its manifest. */
+  readonly isElsewhere?: true;
+};
 
 export type KnownManifest = { readonly manifest: Manifest; readonly tasks: KnownTasks };
 
