@@ -1,16 +1,29 @@
 // Wires Godwit into a server: one data directory, one port. Beside godwit.ts the only file that goes past
 // doors.
 import type { ConnectRouter } from "@connectrpc/connect";
+import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
 import { type Godwit, openGodwit } from "./godwit.ts";
-import { defaultLimits, type Log, type Server, startServer } from "./server/server.ts";
-import type { Decisions } from "./settings/settings.ts";
+import {
+  authenticated,
+  createLinks,
+  createMetrics,
+  type Links,
+  type Log,
+  type Metrics,
+  type Page,
+  runPages,
+  type Server,
+  startServer,
+  tokenPage,
+} from "./server/server.ts";
+import type { Decisions, ServerSettings } from "./settings/settings.ts";
 
 export type ServiceConfig = {
   readonly dataDir: string;
-  readonly settings: Decisions;
-  readonly host: string;
-  readonly port: number;
-  readonly secondPort: number | null;
+  readonly engine: Decisions;
+  readonly server: ServerSettings;
+  /** Who everybody is where no login is needed. */
+  readonly user: string;
   readonly log: Log;
 };
 
@@ -21,40 +34,79 @@ export type Service = {
   close(): Promise<void>;
 };
 
-/** How long calls that are under way may take to finish once the server is to end. */
-const drainMs = 10_000;
+/** What the services of the wire are made of. */
+type Parts = { readonly godwit: Godwit; readonly auth: Auth; readonly links: Links };
 
-export async function openService({ dataDir, settings, host, port, secondPort, log }: ServiceConfig): Promise<Service> {
-  const godwit = await openGodwit({ dataDir, settings, onText: (text) => log.warn({}, text) });
+export async function openService(config: ServiceConfig): Promise<Service> {
+  const { dataDir, engine, server: settings, log } = config;
+  const godwit = await openGodwit({ dataDir, settings: engine, onText: (text) => log.warn({}, text) });
+  const metrics = createMetrics(godwit.store);
   try {
-    const server = await startServer({
-      host,
-      port,
-      secondPort,
-      limits: defaultLimits,
-      routes: routesOf(godwit),
-      pages: [],
-      readiness: async () => {
-        await godwit.store.engines();
-        return null;
-      },
-      log,
+    const key = await readSigningKey(dataDir);
+    const auth: Auth =
+      settings.auth === "none"
+        ? noAuth(config.user)
+        : keyAuth({ dataDir, signer: signerFor(key, "tokens"), nowMs: Date.now });
+    const links = createLinks({
+      signer: signerFor(key, "links"),
+      root: dataDir,
+      publicUrl: settings.publicUrl,
+      maxUploadBytes: settings.maxUploadBytes,
+      nowMs: Date.now,
     });
+    const server = await listen(config, { godwit, auth, links }, metrics);
+    metrics.watch(server);
+    godwit.serveAll((error, run) => log.error({ error, run }, "a run is not moved forward, for now"));
     return {
       godwit,
       server,
       close: async () => {
-        await server.close(drainMs);
+        await server.close(settings.drainMs);
+        metrics.close();
         await godwit.close();
       },
     };
   } catch (error) {
+    metrics.close();
     await godwit.close();
     throw error;
   }
 }
 
+async function listen({ server: settings, log }: ServiceConfig, parts: Parts, metrics: Metrics): Promise<Server> {
+  const { host, port, secondPort, publicUrl, maxMessageBytes, maxUploadBytes, maxConnections, maxCalls } = settings;
+  const around = await tracing();
+  return startServer({
+    host,
+    port,
+    secondPort: port === 0 ? null : secondPort,
+    limits: { maxMessageBytes, maxUploadBytes, maxConnections, maxCalls },
+    hosts: parts.auth.isRequired ? null : [host, ...(publicUrl === null ? [] : [new URL(publicUrl).hostname])],
+    routes: routesOf(parts),
+    interceptors: [authenticated(parts.auth)],
+    pages: [...pagesOf(parts), metrics.page],
+    readiness: async () => {
+      await parts.godwit.store.engines();
+      return null;
+    },
+    onCall: (call) => metrics.call(call),
+    ...(around === null ? {} : { around }),
+    log,
+  });
+}
+
+/** Loaded where an operator has registered an OpenTelemetry SDK before: the API leaves a mark when one has. */
+async function tracing() {
+  if (!(Symbol.for("opentelemetry.js.api.1") in globalThis)) return null;
+  return (await import("./server/tracing.ts")).traced;
+}
+
+const pagesOf = ({ godwit, auth }: Parts): readonly Page[] => [
+  ...(auth.isRequired ? [tokenPage(auth)] : []),
+  ...runPages(godwit.control, async (headers) => (await auth.caller(headers)).subject),
+];
+
 /** The services of the wire are mounted here. */
 const routesOf =
-  (_godwit: Godwit) =>
+  (_parts: Parts) =>
   (_router: ConnectRouter): void => {};

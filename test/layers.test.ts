@@ -79,7 +79,7 @@ const layers: Layers = {
     may: ["core", "auth"],
     packages: ["@connectrpc/connect", "@connectrpc/connect-node", "fastify", "node:http", "node:net", "pino"],
   },
-  "service.ts": { may: ["core", "settings", "auth", "godwit.ts", "server"], packages: ["@connectrpc/connect"] },
+  "service.ts": { may: ["core", "settings", "auth", "godwit.ts", "server/"], packages: ["@connectrpc/connect"] },
   testing: {
     may: [
       "core",

@@ -42,7 +42,7 @@ export function scopeOf(options: CommonOptions, io: Io): Scope {
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
-function userName(io: Io): string {
+export function userName(io: Io): string {
   try {
     return userInfo().username;
   } catch {

@@ -23,6 +23,7 @@ export function serve(lines: Lines = helloLines, options: Partial<ServerOptions>
     port: 0,
     secondPort: null,
     limits: defaultLimits,
+    hosts: null,
     routes: (router) => {
       router.service(ProjectService, {
         getProject: async ({ id }) => {

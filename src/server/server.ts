@@ -8,17 +8,20 @@
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import { GodwitError } from "../core/error.ts";
 import { leaveUnread } from "./body.ts";
+import { foreignCall } from "./hosts.ts";
 import type { Log } from "./log.ts";
 import type { Page } from "./pages.ts";
 import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port } from "./port.ts";
 import { refuse, statusOf } from "./refusal.ts";
-import { createRpc, type Rpc } from "./rpc.ts";
+import { type Around, type Call, createRpc, type Rpc } from "./rpc.ts";
 
 export { type FileStore, filePages } from "./files.ts";
 export { createLinks, type Link, type Links } from "./links.ts";
 export { type Log, type LogLevel, openLog, silentLog } from "./log.ts";
 export { authenticated, tokenPage } from "./login.ts";
+export { createMetrics, type Metrics } from "./metrics.ts";
 export type { Page } from "./pages.ts";
+export { runPages } from "./run-pages.ts";
 
 export type ServerLimits = {
   /** Of one message of a call, unpacked; uploads have a bound of their own. */
@@ -32,7 +35,7 @@ export type ServerLimits = {
 export const defaultLimits: ServerLimits = {
   maxMessageBytes: 64 * 1024 * 1024,
   maxUploadBytes: 5 * 1024 * 1024 * 1024,
-  maxConnections: 20_000,
+  maxConnections: 15_000,
   maxCalls: 20_000,
 };
 
@@ -43,6 +46,8 @@ export type ServerOptions = {
   /** A second one for the same, if it is free. */
   readonly secondPort: number | null;
   readonly limits: ServerLimits;
+  /** Names under which alone the server may be called, besides its addresses; null: any. See hosts.ts. */
+  readonly hosts: readonly string[] | null;
   /** The services: `(router) => router.service(…)`. */
   readonly routes: (router: ConnectRouter) => void;
   /** What may refuse a call before its handler. GodwitErrors are translated outside of them. */
@@ -51,6 +56,9 @@ export type ServerOptions = {
   readonly pages: readonly Page[];
   /** Null when work can be done; else why not. */
   readonly readiness: () => Promise<string | null>;
+  readonly onCall?: (call: Call) => void;
+  /** Runs a call's handler within what belongs to it: a trace. */
+  readonly around?: Around;
   readonly log: Log;
 };
 
@@ -60,6 +68,9 @@ export type Server = {
   /** Null if it was taken, or is not wanted. */
   readonly secondPort: number | null;
   readonly url: string;
+  connections(): number;
+  /** Calls and streams under way. */
+  calls(): number;
   /** R2. Resolves when everything has ended. */
   close(drainMs: number): Promise<void>;
 };
@@ -68,24 +79,17 @@ export type Server = {
 const maxStreams = 1_000;
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const rpc = createRpc({
-    routes: options.routes,
-    maxMessageBytes: options.limits.maxMessageBytes,
-    maxCalls: options.limits.maxCalls,
-    interceptors: options.interceptors ?? [],
-    onCall: (call) => {
-      const { service, method, code, durationMs, error } = call;
-      const fields = { service, method, code, ms: Math.round(durationMs) };
-      if (error === null) options.log.debug(fields, "call");
-      else options.log.error({ ...fields, error }, "a call failed, and should not have");
-    },
-  });
+  const rpc = rpcOf(options);
   const site = new Site(options);
   const onRequest = (request: NodeRequest, response: NodeResponse): void => {
     // A client that goes away in the middle is its own business.
     request.on("error", () => {});
     response.on("error", () => {});
-    if (rpc.takes(request)) rpc.serve(request, response);
+    const foreign = options.hosts === null ? null : foreignCall(request, options.hosts);
+    if (foreign !== null) {
+      refuse(request, response, "permission_denied", foreign);
+      leaveUnread(request, response);
+    } else if (rpc.takes(request)) rpc.serve(request, response);
     else site.serve(request, response);
   };
   const { maxConnections } = options.limits;
@@ -95,14 +99,33 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const second =
     options.secondPort === null ? null : await open(options.secondPort).catch((error) => noSecond(error, options));
   site.load();
+  const ports = second === null ? [port] : [port, second];
   return {
     host: port.host,
     port: port.port,
     secondPort: second?.port ?? null,
     url: urlOf(port.host, port.port),
-    close: (drainMs) => drain({ ports: second === null ? [port] : [port, second], rpc, site }, drainMs),
+    connections: () => ports.reduce((sum, each) => sum + each.connections(), 0),
+    calls: () => rpc.open(),
+    close: (drainMs) => drain({ ports, rpc, site }, drainMs),
   };
 }
+
+const rpcOf = (options: ServerOptions): Rpc =>
+  createRpc({
+    routes: options.routes,
+    maxMessageBytes: options.limits.maxMessageBytes,
+    maxCalls: options.limits.maxCalls,
+    interceptors: options.interceptors ?? [],
+    ...(options.around === undefined ? {} : { around: options.around }),
+    onCall: (call) => {
+      options.onCall?.(call);
+      const { service, method, code, durationMs, error } = call;
+      const fields = { service, method, code, ms: Math.round(durationMs) };
+      if (error === null) options.log.debug(fields, "call");
+      else options.log.error({ ...fields, error }, "a call failed, and should not have");
+    },
+  });
 
 /** It is for links only; the first port serves all there is. */
 function noSecond(error: unknown, { log, secondPort }: ServerOptions): null {

@@ -35,7 +35,7 @@ const defaults: ServerSettings = {
   auth: "none",
   maxMessageBytes: 64 * 2 ** 20,
   maxUploadBytes: 5 * 2 ** 30,
-  maxConnections: 20_000,
+  maxConnections: 15_000,
   maxCalls: 20_000,
   drainMs: 10_000,
   logLevel: "info",
