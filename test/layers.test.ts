@@ -76,8 +76,17 @@ const layers: Layers = {
   auth: { may: ["core"] },
   // The package that speaks Connect is used wherever messages are sent or received.
   server: {
-    may: ["core", "auth"],
-    packages: ["@connectrpc/connect", "@connectrpc/connect-node", "fastify", "node:http", "node:net", "pino"],
+    may: ["core", "auth", "control"],
+    packages: [
+      "@connectrpc/connect",
+      "@connectrpc/connect-node",
+      "@opentelemetry/api",
+      "fastify",
+      "node:http",
+      "node:net",
+      "pino",
+      "prom-client",
+    ],
   },
   "service.ts": { may: ["core", "settings", "auth", "godwit.ts", "server/"], packages: ["@connectrpc/connect"] },
   testing: {
@@ -99,7 +108,7 @@ const layers: Layers = {
   },
   "testing.ts": { may: ["testing/"] },
   cli: {
-    may: ["core", "settings", "idl", "blob", "control", "doctor", "sdk", "godwit.ts", "server", "service.ts"],
+    may: ["core", "settings", "idl", "blob", "control", "auth", "doctor", "sdk", "godwit.ts", "server", "service.ts"],
     packages: ["commander"],
   },
 };

@@ -124,6 +124,20 @@ async function instrumentsOf({ sources, counts, server }: InstrumentSources): Pr
       this.inc(counts.commits());
     },
   });
+  addGauges(await import("prom-client"), registers, sources, server);
+  return {
+    registry,
+    call: ({ service, method, code, durationMs }) => durations.observe({ service, method, code }, durationMs / 1_000),
+  };
+}
+
+/** What is so at the moment when somebody looks. */
+function addGauges(
+  { Gauge }: typeof import("prom-client"),
+  registers: Registry[],
+  sources: MetricsSources,
+  server: InstrumentSources["server"],
+): void {
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name,
@@ -157,8 +171,4 @@ async function instrumentsOf({ sources, counts, server }: InstrumentSources): Pr
       }
     },
   });
-  return {
-    registry,
-    call: ({ service, method, code, durationMs }) => durations.observe({ service, method, code }, durationMs / 1_000),
-  };
 }
