@@ -1,5 +1,6 @@
 // Wires Godwit into a server: one data directory, one port. Beside godwit.ts the only file that goes past
 // doors.
+import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
 import { type Godwit, openGodwit } from "./godwit.ts";
@@ -7,6 +8,7 @@ import {
   authenticated,
   createLinks,
   createMetrics,
+  filePages,
   type Links,
   type Log,
   type Metrics,
@@ -17,6 +19,7 @@ import {
   tokenPage,
 } from "./server/server.ts";
 import type { Decisions, ServerSettings } from "./settings/settings.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
 
 export type ServiceConfig = {
   readonly dataDir: string;
@@ -35,26 +38,29 @@ export type Service = {
 };
 
 /** What the services of the wire are made of. */
-type Parts = { readonly godwit: Godwit; readonly auth: Auth; readonly links: Links };
+type Parts = { readonly godwit: Godwit; readonly storage: Storage; readonly auth: Auth; readonly links: Links };
 
 export async function openService(config: ServiceConfig): Promise<Service> {
   const { dataDir, engine, server: settings, log } = config;
   const godwit = await openGodwit({ dataDir, settings: engine, onText: (text) => log.warn({}, text) });
   const metrics = createMetrics(godwit.store);
   try {
-    const key = await readSigningKey(dataDir);
+    const [key, storage] = await Promise.all([
+      readSigningKey(dataDir),
+      openStorage({ root: join(dataDir, "storage"), blobs: godwit.blobs }),
+    ]);
     const auth: Auth =
       settings.auth === "none"
         ? noAuth(config.user)
         : keyAuth({ dataDir, signer: signerFor(key, "tokens"), nowMs: Date.now });
     const links = createLinks({
       signer: signerFor(key, "links"),
-      root: dataDir,
+      root: storage.root,
       publicUrl: settings.publicUrl,
       maxUploadBytes: settings.maxUploadBytes,
       nowMs: Date.now,
     });
-    const server = await listen(config, { godwit, auth, links }, metrics);
+    const server = await listen(config, { godwit, storage, auth, links }, metrics);
     metrics.watch(server);
     godwit.serveAll((error, run) => log.error({ error, run }, "a run is not moved forward, for now"));
     return {
@@ -101,7 +107,8 @@ async function tracing() {
   return (await import("./server/tracing.ts")).traced;
 }
 
-const pagesOf = ({ godwit, auth }: Parts): readonly Page[] => [
+const pagesOf = ({ godwit, storage, auth, links }: Parts): readonly Page[] => [
+  ...filePages(storage, links),
   ...(auth.isRequired ? [tokenPage(auth)] : []),
   ...runPages(godwit.control, async (headers) => (await auth.caller(headers)).subject),
 ];

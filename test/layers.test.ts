@@ -88,7 +88,10 @@ const layers: Layers = {
       "prom-client",
     ],
   },
-  "service.ts": { may: ["core", "settings", "auth", "godwit.ts", "server/"], packages: ["@connectrpc/connect"] },
+  "service.ts": {
+    may: ["core", "settings", "storage", "auth", "godwit.ts", "server/"],
+    packages: ["@connectrpc/connect"],
+  },
   testing: {
     may: [
       "core",

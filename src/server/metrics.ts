@@ -90,7 +90,7 @@ type InstrumentSources = {
 };
 
 async function instrumentsOf({ sources, counts, server }: InstrumentSources): Promise<Instruments> {
-  const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await import("prom-client");
+  const { collectDefaultMetrics, Counter, Histogram, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
