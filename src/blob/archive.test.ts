@@ -64,6 +64,23 @@ test("tar reads our archives, and we read tar's", async () => {
   );
 });
 
+test("POSIX's extended headers are read, which Python's tarfile writes", async () => {
+  const made = tarOf(
+    "posix",
+    (directory) => {
+      mkdirSync(join(directory, "deep/".repeat(40)), { recursive: true });
+      writeFileSync(join(directory, long), "posix");
+      writeFileSync(join(directory, "ü.txt"), "ü");
+    },
+    "--format=posix",
+  );
+  const files = await unpackArchive([made], limits);
+  assert.deepEqual(files.map(({ path, bytes }) => [path, Buffer.from(bytes).toString()]).sort(), [
+    [long, "posix"],
+    ["ü.txt", "ü"],
+  ]);
+});
+
 test("links are refused", async () => {
   const archive = tarOf("links", (directory) => symlinkSync("/etc/passwd", join(directory, "passwd")));
   await refusal(archive, "invalid_argument", /"passwd" is a symbolic link/);

@@ -34,20 +34,23 @@ export async function unpackArchive(
 ): Promise<readonly ArchivedFile[]> {
   const tar = await unzipped(archive, limits);
   const found = new Map<string, ArchivedFile>();
-  let longName: string | null = null;
+  /** What comes before an entry and is about it. */
+  let next: About = nothing;
   for (let at = 0; at + blockBytes <= tar.length; ) {
     const header = tar.subarray(at, at + blockBytes);
     at += blockBytes;
     if (header.every((byte) => byte === 0)) return checkedTree(found);
     checkSum(header);
-    const sizeBytes = octal(header, 124, 12);
+    const sizeBytes = next.sizeBytes ?? octal(header, 124, 12);
     const bytes = tar.subarray(at, at + sizeBytes);
     if (bytes.length < sizeBytes) break;
     at += Math.ceil(sizeBytes / blockBytes) * blockBytes;
     const kind = String.fromCharCode(header[156] ?? 0);
-    const path: string = (longName ?? nameIn(header)).replace(/^\.\//, "");
-    longName = null;
-    if (kind === "L") longName = text(bytes);
+    const path: string = (next.path ?? nameIn(header)).replace(/^\.\//, "");
+    next = nothing;
+    if (kind === "L") next = { ...nothing, path: text(bytes) };
+    else if (kind === "x") next = extended(bytes);
+    else if (kind === "g") continue; // A comment on the whole.
     else if (kind === "0" || kind === "\0") {
       if (!isInside(path)) throw refused(path, "has a path that leads out of the archive");
       if (found.has(path)) throw refused(path, "is in the archive twice");
@@ -67,9 +70,28 @@ const nameLength = 100;
 const kinds: { readonly [kind: string]: string } = {
   "1": "is a link",
   "2": "is a symbolic link",
-  x: "has extended headers; use GNU format",
-  g: "has extended headers; use GNU format",
 };
+
+type About = { readonly path: string | null; readonly sizeBytes: number | null };
+const nothing: About = { path: null, sizeBytes: null };
+
+/** POSIX's way to say what a header has no room for, which Python's tarfile uses: `30 path=…` and so on, a line each. */
+function extended(bytes: Uint8Array): About {
+  let about = nothing;
+  for (let at = 0; at < bytes.length; ) {
+    const line = new TextDecoder().decode(bytes.subarray(at, at + 20));
+    const length = Number(/^(\d+) /.exec(line)?.[1] ?? 0);
+    const record = new TextDecoder().decode(bytes.subarray(at, at + length));
+    const [, key, value] = /^\d+ ([^=]+)=([^]*)\n$/.exec(record) ?? [];
+    if (key === undefined || value === undefined)
+      throw new GodwitError("invalid_argument", "The archive has an extended header that is damaged. Make it again.");
+    if (key === "path") about = { ...about, path: value };
+    if (key === "size") about = { ...about, sizeBytes: Number(value) };
+    at += length;
+  }
+  if (about.sizeBytes === null || (Number.isSafeInteger(about.sizeBytes) && about.sizeBytes >= 0)) return about;
+  throw new GodwitError("invalid_argument", "The archive has an entry whose size is not a number. Make it again.");
+}
 
 const refused = (path: string, what: string): GodwitError =>
   new GodwitError(
