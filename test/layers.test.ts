@@ -48,9 +48,15 @@ const layers: Layers = {
   // The other half of the SDK: what its tasks talk to while they run.
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
-    doors: ["executor/capacity.ts"],
+    doors: ["executor/capacity.ts", "executor/guard.ts", "executor/printed-lines.ts"],
     may: ["core", "idl", "blob", "storage", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
+  },
+  // Its builds are attempts of an executor of its own; a build's lock goes with its process, as an engine's does.
+  images: {
+    doors: ["images/build-task.ts"],
+    may: ["core", "idl", "blob", "executor", "store/engine-locks.ts"],
+    packages: ["#idl", "@bufbuild/protobuf"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },
   control: { may: ["core", "store", "blob", "logs"] },
@@ -68,6 +74,7 @@ const layers: Layers = {
       "sdk/",
       "worker/",
       "executor/",
+      "images/",
       "engine/",
       "control/",
       "doctor/",
@@ -103,6 +110,7 @@ const layers: Layers = {
       "sdk/",
       "worker/",
       "executor/",
+      "images/",
       "engine/",
       "control/",
       "godwit.ts",

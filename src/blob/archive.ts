@@ -50,7 +50,6 @@ export async function unpackArchive(
     next = nothing;
     if (kind === "L") next = { ...nothing, path: text(bytes) };
     else if (kind === "x") next = extended(bytes);
-    else if (kind === "g") continue; // A comment on the whole.
     else if (kind === "0" || kind === "\0") {
       if (!isInside(path)) throw refused(path, "has a path that leads out of the archive");
       if (found.has(path)) throw refused(path, "is in the archive twice");
@@ -59,7 +58,7 @@ export async function unpackArchive(
     } else if (kind === "5") {
       if (path !== "" && !isInside(path.replace(/\/$/, "")))
         throw refused(path, "has a path that leads out of the archive");
-    } else throw refused(path, kinds[kind] ?? "is neither a file nor a directory");
+    } else if (kind !== "g") throw refused(path, kinds[kind] ?? "is neither a file nor a directory");
   }
   throw new GodwitError("invalid_argument", "The archive ends in the middle. Make it again.");
 }
@@ -82,7 +81,7 @@ function extended(bytes: Uint8Array): About {
     const line = new TextDecoder().decode(bytes.subarray(at, at + 20));
     const length = Number(/^(\d+) /.exec(line)?.[1] ?? 0);
     const record = new TextDecoder().decode(bytes.subarray(at, at + length));
-    const [, key, value] = /^\d+ ([^=]+)=([^]*)\n$/.exec(record) ?? [];
+    const [, key, value] = /^\d+ ([^=]+)=(.*)\n$/s.exec(record) ?? [];
     if (key === undefined || value === undefined)
       throw new GodwitError("invalid_argument", "The archive has an extended header that is damaged. Make it again.");
     if (key === "path") about = { ...about, path: value };

@@ -42,7 +42,9 @@ export type Target =
       readonly message: SpecMessage;
     }
   /** Waits for its only input, a duration, and succeeds: Flyte's `core-sleep`. */
-  | { readonly type: "sleep"; readonly message: SpecMessage };
+  | { readonly type: "sleep"; readonly message: SpecMessage }
+  /** Prepares the environment that an image's spec describes. See images/build-task.ts. */
+  | { readonly type: "image" };
 
 export type BundleReference = { readonly digest: string; readonly projectDir: string };
 

@@ -19,7 +19,7 @@ import { resourcesOfContainer } from "./resources-message.ts";
 import { durationOfMs, msOfDuration } from "./time-message.ts";
 
 /** Our own kinds of task, as the protocol's `type`. */
-const ownTypes = ["typescript", "shell"];
+const ownTypes = ["typescript", "shell", "image"];
 const sleepType = "core-sleep";
 
 /** Throws `invalid_argument` for a spec that says too little, `unimplemented` for a task that nothing here can run. */

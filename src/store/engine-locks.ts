@@ -3,7 +3,7 @@
 // operating system takes it away even after `kill -9`; a file that is left behind means nothing.
 // Locks of one process end when it closes any descriptor of the file: open these files, like the
 // database itself, through SQLite only, which knows.
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { GodwitError } from "../core/error.ts";
@@ -29,14 +29,28 @@ export class EngineLocks {
     mkdirSync(this.#directory, { recursive: true });
     const path = this.#path(id);
     try {
-      const lock = new DatabaseSync(path, { timeout: probeMs });
-      this.#held.set(id, lock);
-      lock.exec("begin exclusive");
+      while (!this.#tryHold(id, path));
     } catch (error) {
-      this.#held.get(id)?.close();
-      this.#held.delete(id);
       throw isBusy(error) ? alreadyHeld(id) : databaseError(error, path);
     }
+  }
+
+  /** False: the file that was locked had lost its name meanwhile (`release`), which others can lock anew. */
+  #tryHold(id: string, path: string): boolean {
+    const before = inodeOf(path);
+    const lock = new DatabaseSync(path, { timeout: probeMs });
+    try {
+      lock.exec("begin exclusive");
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+    if (before === null || inodeOf(path) !== before) {
+      lock.close();
+      return false;
+    }
+    this.#held.set(id, lock);
+    return true;
   }
 
   isHeld(id: string): boolean {
@@ -73,6 +87,9 @@ export class EngineLocks {
     return join(this.#directory, `${id}.lock`);
   }
 }
+
+/** Null: there is no such file. */
+const inodeOf = (path: string): number | null => statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 
 /** For a database in memory, which no other process can see. */
 export class MemoryEngineLocks {
