@@ -21,7 +21,7 @@ import { statusOf } from "./engine/announcements.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
 import { Takeover } from "./engine/takeover.ts";
 import { Capacity } from "./executor/capacity.ts";
-import type { Executor } from "./executor/executor.ts";
+import type { Executor, LogSink } from "./executor/executor.ts";
 import { workerPool } from "./executor/pool.ts";
 import { processExecutor } from "./executor/process.ts";
 import { processState } from "./executor/process-state.ts";
@@ -40,11 +40,23 @@ export type GodwitConfig = {
   readonly settings?: Decisions;
   /** What workers print that belongs to no attempt, and what is wrong with them. Default: to stderr. */
   readonly onText?: (text: string) => void;
+  /** More executors, beside the pool of workers and that of shell tasks. Not asked for before the store is open. */
+  readonly executors?: (parts: ExecutorParts) => Promise<readonly Executor[]>;
   /** For tests, which put something between the parts: what ends the process at a chosen commit or launch. */
   readonly wrap?: {
     readonly store?: (store: Store) => Store;
     readonly executor?: (executor: Executor) => Executor;
   };
+};
+
+/** What executors work with. */
+export type ExecutorParts = {
+  readonly dataDir: string;
+  readonly blobs: BlobStore;
+  readonly logs: LogSink;
+  readonly capacity: Capacity;
+  readonly control: Control;
+  readonly clock: Clock;
 };
 
 /** `isStopped`: by SIGSTOP, as far as can be seen from this machine. It keeps the runs it serves, and moves none forward. */
@@ -125,7 +137,8 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     describeTable: describeParquet,
   });
   const bundles = new Bundles({ store, blobs, describe: (bundle) => pool.describe(bundle, inBundle) });
-  const executors = [pool, shell].map((executor) => wrap.executor?.(executor) ?? executor);
+  const more = (await config.executors?.({ dataDir, blobs, logs, capacity, control, clock: systemClock })) ?? [];
+  const executors = [pool, shell, ...more].map((executor) => wrap.executor?.(executor) ?? executor);
   const serving = servingBy({ store, blobs, executors, capacity, shares }, () =>
     capacity.expectGpus(findGpus(settings, process.env, closing.signal)),
   );

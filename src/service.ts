@@ -1,8 +1,7 @@
 // Wires Godwit into a server: one data directory, one port. Beside godwit.ts the only file that goes past
 // doors.
-import { join } from "node:path";
-import type { ConnectRouter } from "@connectrpc/connect";
 import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
+import { type Flyte, flyte } from "./flyte.ts";
 import { type Godwit, openGodwit } from "./godwit.ts";
 import {
   authenticated,
@@ -19,7 +18,6 @@ import {
   tokenPage,
 } from "./server/server.ts";
 import type { Decisions, ServerSettings } from "./settings/settings.ts";
-import { openStorage, type Storage } from "./storage/storage.ts";
 
 export type ServiceConfig = {
   readonly dataDir: string;
@@ -38,29 +36,30 @@ export type Service = {
 };
 
 /** What the services of the wire are made of. */
-type Parts = { readonly godwit: Godwit; readonly storage: Storage; readonly auth: Auth; readonly links: Links };
+type Parts = { readonly godwit: Godwit; readonly protocol: Flyte; readonly auth: Auth; readonly links: Links };
 
 export async function openService(config: ServiceConfig): Promise<Service> {
   const { dataDir, engine, server: settings, log } = config;
-  const godwit = await openGodwit({ dataDir, settings: engine, onText: (text) => log.warn({}, text) });
+  let port = settings.port;
+  const protocol = flyte({ dataDir, endpoint: () => `localhost:${port}` });
+  const { executors } = protocol;
+  const godwit = await openGodwit({ dataDir, settings: engine, executors, onText: (text) => log.warn({}, text) });
   const metrics = createMetrics(godwit.store);
   try {
-    const [key, storage] = await Promise.all([
-      readSigningKey(dataDir),
-      openStorage({ root: join(dataDir, "storage"), blobs: godwit.blobs }),
-    ]);
+    const key = await readSigningKey(dataDir);
     const auth: Auth =
       settings.auth === "none"
         ? noAuth(config.user)
         : keyAuth({ dataDir, signer: signerFor(key, "tokens"), nowMs: Date.now });
     const links = createLinks({
       signer: signerFor(key, "links"),
-      root: storage.root,
+      root: protocol.storage().root,
       publicUrl: settings.publicUrl,
       maxUploadBytes: settings.maxUploadBytes,
       nowMs: Date.now,
     });
-    const server = await listen(config, { godwit, storage, auth, links }, metrics);
+    const server = await listen(config, { godwit, protocol, auth, links }, metrics);
+    port = server.port;
     metrics.watch(server);
     godwit.serveAll((error, run) => log.error({ error, run }, "a run is not moved forward, for now"));
     return {
@@ -107,13 +106,11 @@ async function tracing() {
   return (await import("./server/tracing.ts")).traced;
 }
 
-const pagesOf = ({ godwit, storage, auth, links }: Parts): readonly Page[] => [
-  ...filePages(storage, links),
+const pagesOf = ({ godwit, protocol, auth, links }: Parts): readonly Page[] => [
+  ...filePages(protocol.storage(), links),
   ...(auth.isRequired ? [tokenPage(auth)] : []),
   ...runPages(godwit.control, async (headers) => (await auth.caller(headers)).subject),
 ];
 
-/** The services of the wire are mounted here. */
-const routesOf =
-  (_parts: Parts) =>
-  (_router: ConnectRouter): void => {};
+const routesOf = ({ godwit, protocol, auth, links }: Parts) =>
+  protocol.routes(godwit, { callerOf: async (headers) => (await auth.caller(headers)).subject, links });

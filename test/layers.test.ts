@@ -27,7 +27,6 @@ const layers: Layers = {
       "idl/task-spec-message.ts",
       "idl/time-message.ts",
       "idl/type-message.ts",
-      "idl/uploaded-bundle.ts",
     ],
   },
   store: {
@@ -61,7 +60,7 @@ const layers: Layers = {
   },
   engine: { may: ["core", "store", "blob", "executor"] },
   control: { may: ["core", "store", "blob", "logs"] },
-  wire: { may: ["core", "idl", "control"], packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect"] },
+  wire: { may: ["core", "idl", "storage", "control"], packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect"] },
   doctor: { may: ["core", "store", "blob"] },
   "index.ts": { may: ["core", "sdk/"] },
   "godwit.ts": {
@@ -96,10 +95,11 @@ const layers: Layers = {
       "prom-client",
     ],
   },
-  "service.ts": {
-    may: ["core", "settings", "storage", "auth", "godwit.ts", "server/"],
+  "flyte.ts": {
+    may: ["core", "executor/", "storage", "wire", "godwit.ts"],
     packages: ["@connectrpc/connect"],
   },
+  "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },
   testing: {
     may: [
       "core",

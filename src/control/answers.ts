@@ -126,4 +126,7 @@ export type ChildrenUpdate =
   | { readonly type: "actions"; readonly actions: readonly Action[] }
   | { readonly type: "listed" };
 
+/** Of runs. `listed`: the newest of those that there were at first have been told. */
+export type RunsUpdate = { readonly type: "runs"; readonly runs: readonly RunView[] } | { readonly type: "listed" };
+
 export type LogRead = { readonly attempt: number; readonly line: LogLine };

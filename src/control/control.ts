@@ -21,6 +21,7 @@ import type {
   NewRun,
   Page,
   RunListing,
+  RunsUpdate,
   RunUpdate,
   RunView,
   Scope,
@@ -35,6 +36,7 @@ import { type ControlOptions, partsOf } from "./parts.ts";
 import { openProjects, type Projects } from "./projects.ts";
 import { listReports } from "./reports.ts";
 import { RunFeeds } from "./run-feed.ts";
+import { type WantedRuns, watchRuns } from "./run-watch.ts";
 import { abortRun, createRun, getRun, listRuns, rootsOf, withCounts } from "./runs.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
 import { openSettings, type Settings } from "./settings.ts";
@@ -55,6 +57,7 @@ export type {
   Page,
   Progress,
   RunListing,
+  RunsUpdate,
   RunUpdate,
   RunView,
   Scope,
@@ -80,6 +83,8 @@ export interface Control extends TaskCalls {
   listRuns(scope: Scope, listing: RunListing): Promise<Page<RunView>>;
   /** Ends when the run has ended and everything was told. Pages of at most 1,000 actions, in the order of their last change. */
   watchRun(scope: Scope, name: string, signal: AbortSignal): AsyncIterable<RunUpdate>;
+  /** The newest runs (1,000 at most), `listed`, then each that begins or changes its phase, until `signal` aborts. */
+  watchRuns(scope: Scope, wanted: WantedRuns, signal: AbortSignal): AsyncIterable<RunsUpdate>;
   /** Does nothing to a run that has ended. */
   abortRun(scope: Scope, name: string, reason: string): Promise<Run>;
 
@@ -148,6 +153,7 @@ export function openControl(options: ControlOptions): Control {
     getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
     listRuns: (scope, listing) => listRuns(parts, scope, listing),
     watchRun: (scope, name, signal) => watchRun(parts, scope, name, signal),
+    watchRuns: (scope, wanted, signal) => watchRuns(parts, scope, wanted, signal),
     abortRun: (scope, name, reason) => abortRun(parts, scope, name, reason),
     listActions: (scope, run, listing) => listActions(parts, scope, run, listing),
     getAction: (scope, run, action) => getAction(parts, scope, run, action),

@@ -117,7 +117,15 @@ export type ConditionSpec = {
   readonly valueType: "boolean" | "integer" | "float" | "string";
   readonly prompt: string | null;
   readonly timeoutMs: number | null;
+  /** More for whoever answers; left out: nothing. */
+  readonly description?: string;
+  /** How the prompt is written; left out: plain text. */
+  readonly promptFormat?: "markdown";
+  /** Called when it begins to wait. */
+  readonly webhook?: { readonly url: string; readonly payload: JsonValue | null };
 };
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** Where a call stands. `phase` null: nothing is recorded under that name (a trace that was asked for). */
 export type CallState = {

@@ -10,6 +10,7 @@ import { translated } from "../blob/storage-error.ts";
 import {
   type BinaryLiteral,
   type BlobLiteral,
+  blobUri,
   type Literal,
   type Literals,
   parseBlobUri,
@@ -27,6 +28,11 @@ export class Exports {
 
   constructor(options: ExportsOptions) {
     this.#options = options;
+  }
+
+  /** One blob, under that name. */
+  file(digest: string, name: string): Promise<string> {
+    return this.#path({ type: "blob", uri: blobUri(digest, name), dimensionality: "single" } as BlobLiteral);
   }
 
   literals(literals: Literals): Promise<Literals> {

@@ -92,6 +92,12 @@ export type Storage = {
   makeAttempt(place: AttemptPlace): Promise<AttemptPaths>;
   /** The attempt's directory, with `outputs.pb` in it: written from the literals unless it is there (R1). */
   ensureOutputs(place: AttemptPlace, literals: Literals, types: TypedInterface): Promise<string>;
+  /** As `ensureOutputs` for a trace, which has no attempts: the path of its `outputs.pb`, beside its inputs. */
+  ensureTraceOutputs(place: ActionPlace, literals: Literals): Promise<string>;
+  /** What a trace has left of its failure; null: nothing. */
+  readTraceError(place: ActionPlace): Promise<Uint8Array | null>;
+  /** A blob as a plain file of that name. */
+  exportFile(digest: string, name: string): Promise<string>;
   /** Null: there is none. */
   readOptional(path: string, maxBytes: number): Promise<Uint8Array | null>;
   /** The same values with files and tables that Godwit keeps at plain paths, for other languages. */
@@ -106,6 +112,12 @@ export type OpenedFile = {
   /** From `start` up to and with `end`; default: all of it. */
   stream(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 };
+
+/** Of `error.pb`: a message and a stack. */
+const maxErrorBytes = 4 * 1024 * 1024;
+
+/** Whoever reads the values of a trace knows their types. */
+const untyped: TypedInterface = { inputs: [], outputs: [] };
 
 /** Of `inputs.pb`: what Flyte's SDK itself takes (10 MB), with room. */
 export const maxInputsBytes = 32 * 1024 * 1024;
@@ -161,6 +173,13 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
       if (!(await isThere(outputs))) await write(outputs, outputsBytes(await exports.literals(literals), types), false);
       return dir;
     },
+    ensureTraceOutputs: async (place, literals) => {
+      const path = join(actionDirOf(root, place), "outputs.pb");
+      if (!(await isThere(path))) await write(path, outputsBytes(await exports.literals(literals), untyped), false);
+      return path;
+    },
+    readTraceError: (place) => readOptional(join(actionDirOf(root, place), "error.pb"), maxErrorBytes),
+    exportFile: (digest, name) => exports.file(digest, name),
     readOptional: (path, maxBytes) => readOptional(path, maxBytes),
     exportLiterals: (literals) => exports.literals(literals),
     importLiterals: (literals) => importedLiterals(literals, { blobs, root }),

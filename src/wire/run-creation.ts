@@ -1,0 +1,88 @@
+// Starting a run: with a task that the request brings along, a deployed one, or that of a trigger.
+import { toBinary } from "@bufbuild/protobuf";
+import { RunSpecSchema } from "#idl/flyteidl2/task/run_pb.js";
+import { RunSource } from "#idl/flyteidl2/workflow/run_definition_pb.js";
+import type { CreateRunRequest } from "#idl/flyteidl2/workflow/run_service_pb.js";
+import type { NewRun, Scope } from "../control/control.ts";
+import { GodwitError } from "../core/error.ts";
+import { rootName } from "../core/names.ts";
+import type { Run, RunOrigin } from "../core/run.ts";
+import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
+import { type Asking, scopeOf, scopeOfProject } from "./identifiers.ts";
+import { givenInputs } from "./inputs.ts";
+import { extrasOf, type RunSpecExtras } from "./run-spec.ts";
+
+export async function createRun(asking: Asking, request: CreateRunRequest): Promise<Run> {
+  const { control, storage } = asking.parts;
+  const { scope, name } = await placeOf(asking, request);
+  const task = await taskOf(asking, request);
+  const inputs = await givenInputs(asking, task, request.inputWrapper);
+  const { run, created } = await control.createRun(scope, newRun(name, task, request, inputs.literals));
+  // The rows have the values; what only the client's bytes say comes along for tasks that read it.
+  if (created) await storage.writeActionInputs({ ...scope, run: run.name, action: rootName }, inputs.bytes);
+  return run;
+}
+
+async function placeOf(
+  asking: Asking,
+  { id }: CreateRunRequest,
+): Promise<{ readonly scope: Scope; readonly name: string | null }> {
+  switch (id.case) {
+    case "runId":
+      return { scope: await scopeOf(asking, id.value), name: id.value.name === "" ? null : id.value.name };
+    case "projectId":
+      return { scope: await scopeOfProject(asking, id.value), name: null };
+    case undefined:
+      throw new GodwitError("invalid_argument", "Say where the run belongs: run_id, or project_id for a name made up.");
+  }
+}
+
+async function taskOf(asking: Asking, { task }: CreateRunRequest): Promise<CalledTask> {
+  switch (task.case) {
+    case "taskSpec":
+      return inlineTask(asking, task.value);
+    case "taskId":
+      return deployedTask(asking, task.value);
+    case "triggerName":
+      throw new GodwitError("unimplemented", "Starting a run of a trigger is not possible here yet: name its task.");
+    case undefined:
+      throw new GodwitError("invalid_argument", "Say what is to run: task_spec, task_id or trigger_name.");
+  }
+}
+
+function newRun(name: string | null, task: CalledTask, request: CreateRunRequest, inputs: NewRun["inputs"]): NewRun {
+  const { runSpec } = request;
+  const extras = extrasOf(runSpec);
+  const isOverwriting = (runSpec?.overwriteCache ?? false) || (runSpec?.cacheConfig?.overwriteCache ?? false);
+  return {
+    name,
+    manifest: task.manifest,
+    task: task.spec.name,
+    inputs,
+    source: { file: task.manifest.entry, projectDir: "" },
+    overwriteCache: isOverwriting,
+    maxConcurrency: extras.maxConcurrency,
+    recovers: extras.related?.type === "recover" ? extras.related.run : null,
+    labels: runSpec?.labels?.values ?? {},
+    origin: originOf(request, task, extras),
+  };
+}
+
+function originOf({ source, runSpec }: CreateRunRequest, task: CalledTask, extras: RunSpecExtras): Partial<RunOrigin> {
+  return {
+    source: sources[source] ?? (extras.related?.type === "spawn" ? "spawn" : "cli"),
+    taskVersion: task.version,
+    env: Object.fromEntries((runSpec?.envs?.values ?? []).map(({ key, value }) => [key, value])),
+    ...(extras.runStartAtMs === null ? {} : { runStartAtMs: extras.runStartAtMs }),
+    related: extras.related,
+    rerunActions: extras.rerunActions,
+    message: runSpec === undefined ? null : Buffer.from(toBinary(RunSpecSchema, runSpec)).toString("base64"),
+  };
+}
+
+/** The Python client does not say. */
+const sources: { readonly [source in RunSource]?: RunOrigin["source"] } = {
+  [RunSource.WEB]: "web",
+  [RunSource.CLI]: "cli",
+  [RunSource.SCHEDULE_TRIGGER]: "schedule",
+};

@@ -1,0 +1,35 @@
+// What a RunSpec says that its published message has no fields for.
+import type { RunSpec } from "#idl/flyteidl2/task/run_pb.js";
+import type { RunOrigin, RunRelation } from "../core/run.ts";
+import { newer, newerField, relationTypes } from "../idl/newer.ts";
+import { msOfTimestamp } from "../idl/time-message.ts";
+
+export type RunSpecExtras = {
+  /** The run that this one does again, goes on with, or was started by. */
+  readonly related: RunOrigin["related"];
+  /** Not to be taken over from the run that is recovered, though they succeeded. */
+  readonly rerunActions: readonly string[];
+  readonly maxConcurrency: number | null;
+  readonly runStartAtMs: number | null;
+};
+
+const relations: { readonly [type: number]: RunRelation } = {
+  [relationTypes.rerun]: "rerun",
+  [relationTypes.recover]: "recover",
+  [relationTypes.spawn]: "spawn",
+  [relationTypes.triggered]: "triggered",
+  [relationTypes.onArtifact]: "artifact",
+};
+
+export function extrasOf(runSpec: RunSpec | undefined): RunSpecExtras {
+  if (runSpec === undefined) return { related: null, rerunActions: [], maxConcurrency: null, runStartAtMs: null };
+  const relation = newerField(runSpec, newer.runSpec.relation);
+  const type = relations[relation?.relationType ?? 0];
+  const startTime = newerField(runSpec, newer.runSpec.runStartTime);
+  return {
+    related: type === undefined || relation?.relatedTo === undefined ? null : { run: relation.relatedTo.name, type },
+    rerunActions: newerField(runSpec, newer.runSpec.recover)?.forceRerunActions ?? [],
+    maxConcurrency: newerField(runSpec, newer.runSpec.maxActionConcurrency) || null,
+    runStartAtMs: startTime === undefined ? null : msOfTimestamp(startTime),
+  };
+}

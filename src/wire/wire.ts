@@ -1,0 +1,22 @@
+// The door of the wire: Flyte's protocol over Connect. Each service decodes, asks control, encodes. What may be done
+// is decided in control and core; here it is only said in the protocol's words.
+import type { ConnectRouter } from "@connectrpc/connect";
+import { actionsService } from "./actions-service.ts";
+import { clusterService } from "./cluster-service.ts";
+import { dataProxyService } from "./data-proxy.ts";
+import type { WireParts } from "./parts.ts";
+import { queueServices } from "./queue-services.ts";
+import { runService } from "./run-service.ts";
+
+export type { Link, Links, WireParts } from "./parts.ts";
+
+/** Mounts every service. */
+export const routes =
+  (parts: WireParts) =>
+  (router: ConnectRouter): void => {
+    clusterService(router);
+    dataProxyService(router, parts);
+    runService(router, parts);
+    actionsService(router, parts);
+    queueServices(router, parts);
+  };
