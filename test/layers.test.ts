@@ -27,6 +27,7 @@ const layers: Layers = {
       "idl/task-spec-message.ts",
       "idl/time-message.ts",
       "idl/type-message.ts",
+      "idl/uploaded-bundle.ts",
     ],
   },
   store: {

@@ -6,7 +6,7 @@
 // R3  What is found for a deployed task counts only where its call is new: a caller that runs again gets
 //     what it called before.
 import type { Action } from "../core/action.ts";
-import { classOfCode, GodwitError, isGodwitError } from "../core/error.ts";
+import { classOfCode, isGodwitError } from "../core/error.ts";
 import { interfaceMismatch } from "../core/interface.ts";
 import type { Call } from "../core/messages.ts";
 import type { Run } from "../core/run.ts";
@@ -14,6 +14,7 @@ import type { BundleReference, TaskSpec } from "../core/task.ts";
 import { specDigest } from "../core/task.ts";
 import type { Documents, KnownTask, KnownTasks } from "../store/documents.ts";
 import type { Parts } from "./parts.ts";
+import { deployedTask } from "./task-versions.ts";
 
 type TaskCall = Extract<Call, { readonly type: "task" }>;
 
@@ -62,7 +63,7 @@ export async function withDeployed(parts: Parts, run: Run, calls: readonly Call[
   const found = new Map<string, Promise<TaskSpec>>();
   const specOf = (call: TaskCall, version: string | null): Promise<TaskSpec> => {
     const key = `${version ?? ""} ${call.task}`;
-    const finding = found.get(key) ?? deployedSpec(parts, run, call.task, version);
+    const finding = found.get(key) ?? deployedTask(parts, run, call.task, version).then(({ spec }) => spec);
     found.set(key, finding);
     return finding;
   };
@@ -89,8 +90,3 @@ const none: ReadonlyMap<string, Refusal> = new Map();
 
 const mismatchText = (task: string, mismatch: string): string =>
   `The deployed task ${task} has other types than remoteTask({ name: "${task}" }) says: ${mismatch}. Change the schema, or name the version that it was written for.`;
-
-async function deployedSpec(_parts: Parts, run: Run, name: string, version: string | null): Promise<TaskSpec> {
-  const what = version === null ? `task "${name}"` : `version "${version}" of a task "${name}"`;
-  throw new GodwitError("not_found", `No ${what} is deployed in ${run.project}/${run.domain}. Deploy it first.`);
-}

@@ -101,7 +101,7 @@ const versionOf = (record: StoreRecord): TaskVersion => ({
 
 export const openTasks = (parts: Parts, projects: Projects): Tasks => ({
   deploy: (scope, deployment) => deploy(parts, projects, scope, deployment),
-  get: (scope, name, version) => get(parts, scope, name, version),
+  get: (scope, name, version) => deployedTask(parts, scope, name, version),
   list: (scope, listing) => list(parts, scope, listing),
   versions: async ({ project, domain }, name, paging) => {
     const { items, token } = await recordPage(
@@ -113,7 +113,7 @@ export const openTasks = (parts: Parts, projects: Projects): Tasks => ({
   },
   promote: async (scope, { name, version, from }) => {
     checkDomain(from);
-    const task = await get(parts, { ...scope, domain: from }, name, version);
+    const task = await deployedTask(parts, { ...scope, domain: from }, name, version);
     const { spec, digest: _, ...rest } = task;
     return put(parts, projects, scope, spec, { ...rest, deployedBy: scope.caller, promotedFrom: from });
   },
@@ -180,7 +180,13 @@ async function specOf(parts: Parts, { name, version, digest }: TaskVersion): Pro
   );
 }
 
-async function get(parts: Parts, scope: Place, name: string, version: string | null): Promise<DeployedTask> {
+/** A version of null is the one that was deployed last. */
+export async function deployedTask(
+  parts: Parts,
+  scope: Place,
+  name: string,
+  version: string | null,
+): Promise<DeployedTask> {
   const key = version === null ? taskKey(scope, name) : versionKey(scope, name, version);
   const record = await readRecord(parts, key);
   if (record === null) return unknown(parts, scope, name, version);

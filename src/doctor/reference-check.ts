@@ -65,6 +65,7 @@ function told(reference: Reference, missing: string, upkeep: Upkeep | null): Fin
 function nextFor({ by, action, runName, runPhase }: Reference): string {
   if (by === "code")
     return `Run the same file again (godwit run FILE): that stores the code anew. Or godwit rerun ${runName} --recover, with the code as it is now.`;
+  if (by === "deployed code") return "Deploy the same file again (godwit deploy FILE): that stores the code anew.";
   if (by === "report") return `godwit rerun ${runName} makes it anew.`;
   if (by === "inputs" && action === "a0") return "Start it anew with its inputs: godwit run FILE TASK …";
   const recover = `godwit rerun ${runName} --recover computes it again, and what is whole is taken over.`;

@@ -12,6 +12,7 @@ import type { BlobStore } from "../blob/blob.ts";
 import { type Action, isTerminal } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
 import { GodwitError } from "../core/error.ts";
+import type { AttemptRef } from "../core/messages.ts";
 import type { Shares } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import type { Capacity } from "../executor/capacity.ts";
@@ -34,6 +35,7 @@ import { sweep } from "./sweeps.ts";
 import { fireTimers } from "./timers.ts";
 import { Usage } from "./usage.ts";
 import { checkWaiters } from "./waiters.ts";
+import { WaitingParents } from "./waiting-parents.ts";
 
 export type EngineOptions = {
   readonly id: string;
@@ -45,6 +47,8 @@ export type EngineOptions = {
   /** Default: every project has the same. */
   readonly shares?: Shares;
   readonly clock: Clock;
+  /** Tells executors of attempts that do not say themselves when they only wait for their calls. Default: there are none. */
+  readonly setWaiting?: (attempt: AttemptRef, isWaiting: boolean) => void;
 };
 
 /** While something waits for another process, the longest time without a look. */
@@ -84,7 +88,7 @@ export class Engine {
   #loop: Promise<void> = Promise.resolve();
   #cancelTimer: () => void = () => undefined;
 
-  constructor({ id, store, blobs, executors, capacity, shares = {}, clock }: EngineOptions) {
+  constructor({ id, store, blobs, executors, capacity, shares = {}, clock, setWaiting }: EngineOptions) {
     this.#clock = clock;
     this.#parts = {
       id,
@@ -98,6 +102,11 @@ export class Engine {
       served: this.#runs,
       queue: new ReadyQueue(store, (run, atMs) => this.#moments.add(run, atMs)),
       live: new LiveRows(id),
+      parents: new WaitingParents({
+        store,
+        setWaiting: (attempt, isWaiting) => setWaiting?.(attempt, isWaiting),
+        onError: (error) => this.#fail(error),
+      }),
       note: (action) => this.#note(action),
       isSettling: (run, name) => this.#settling.has(run, name),
     };
@@ -200,10 +209,11 @@ export class Engine {
   }
 
   #note(action: Action): void {
-    const { live, queue } = this.#parts;
+    const { live, queue, parents } = this.#parts;
     if (!this.#runs.has(action.run)) return;
     const nowMs = this.#clock.nowMs();
     if (!live.note(action)) return;
+    parents.note(action);
     queue.note(action, nowMs);
     this.#moments.note(action);
     if (action.parent !== null) this.#usage.calls({ run: action.run, name: action.parent });
@@ -273,6 +283,7 @@ export class Engine {
       if (isTerminal(run.phase)) this.#ended.add(run.id);
     }
     for (const run of this.#waiting) queue.doubt(run);
+    this.#parts.parents.doubt();
     const running = executors.flatMap((executor) => executor.running());
     if (running.length === 0) return;
     const rows = await store.actions(running.map(({ run, action }) => ({ run, name: action })));
@@ -327,6 +338,7 @@ export class Engine {
     this.#usage.forget(run);
     this.#parts.queue.close(run);
     this.#parts.live.forget(run);
+    this.#parts.parents.forget(run);
   }
 
   /** R2. */

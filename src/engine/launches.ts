@@ -7,7 +7,7 @@ import { codeOf, type Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Executor } from "../executor/executor.ts";
 import { ancestors } from "../store/lineage.ts";
-import type { EngineParts } from "./parts.ts";
+import { attemptOf, type EngineParts } from "./parts.ts";
 
 export type Starting = {
   readonly action: Action;
@@ -27,6 +27,8 @@ export async function launch(parts: EngineParts, starting: readonly Starting[]):
     else list.push(made);
   }
   for (const [executor, list] of launches) executor.ensureLaunched(list);
+  for (const { action, spec } of starting)
+    if (spec.target.type === "container") parts.parents.follow(attemptOf(action));
 }
 
 const launchOf = (starting: Starting, checkpoint: Checkpoint | null): Launch => {

@@ -15,6 +15,7 @@ import type { Documents } from "../store/documents.ts";
 import type { Change, Store } from "../store/store.ts";
 import type { LiveRows } from "./live-rows.ts";
 import type { ReadyQueue } from "./ready-queue.ts";
+import type { WaitingParents } from "./waiting-parents.ts";
 
 export type EngineParts = {
   readonly id: string;
@@ -29,6 +30,7 @@ export type EngineParts = {
   readonly served: ReadonlyMap<number, Run>;
   readonly queue: ReadyQueue;
   readonly live: LiveRows;
+  readonly parents: WaitingParents;
   /** Tells all that is kept in memory of a row that was committed. */
   readonly note: (action: Action) => void;
   /** Whether an outcome of the action is on its way into the store. */

@@ -3,6 +3,8 @@
 //
 // R1  An attempt has ended when all processes of its group have.
 // R2  Nobody hears of an attempt that was stopped.
+// R3  One that only waits for its calls holds nothing. Its process cannot be kept from going on when they have
+//     ended: it goes on at once, and the books have it again as soon as its share is free.
 import { type AttemptId, type AttemptRef, attemptId, type Launch, type Outcome } from "../core/messages.ts";
 import type { WaitReason } from "../core/resources.ts";
 import type { TaskSpec } from "../core/task.ts";
@@ -31,11 +33,16 @@ export type Course = {
   end(): Promise<void>;
 };
 
-export const loneExecutor = (capacity: Capacity, course: Course): Executor => new LoneExecutor(capacity, course);
+export type LoneExecutor = Executor & {
+  /** R3. Of attempts that it has not this does nothing. */
+  setWaiting(attempt: AttemptRef, isWaiting: boolean): void;
+};
 
-type Held = LoneAttempt & { done: Promise<void> };
+export const loneExecutor = (capacity: Capacity, course: Course): LoneExecutor => new LoneAttempts(capacity, course);
 
-class LoneExecutor implements Executor {
+type Held = LoneAttempt & { done: Promise<void>; isWaiting: boolean; isReturning: boolean };
+
+class LoneAttempts implements LoneExecutor {
   readonly #capacity: Capacity;
   readonly #course: Course;
   readonly #held = new Map<AttemptId, Held>();
@@ -75,7 +82,15 @@ class LoneExecutor implements Executor {
       if (this.#held.has(id) || ended.has(id)) continue;
       // What comes without a share waits for it.
       this.#capacity.enter({ ...launch, maxConcurrency: null });
-      const held: Held = { launch, process: null, group: null, isStopping: false, done: Promise.resolve() };
+      const held: Held = {
+        launch,
+        process: null,
+        group: null,
+        isStopping: false,
+        isWaiting: false,
+        isReturning: false,
+        done: Promise.resolve(),
+      };
       this.#held.set(id, held);
       held.done = this.#run(held).then((result) => {
         this.#held.delete(id);
@@ -110,6 +125,14 @@ class LoneExecutor implements Executor {
     }
   }
 
+  setWaiting(attempt: AttemptRef, isWaiting: boolean): void {
+    const held = this.#held.get(attemptId(attempt));
+    if (held === undefined || held.isWaiting === isWaiting) return;
+    held.isWaiting = isWaiting;
+    if (isWaiting) this.#pause(held);
+    else if (!held.isReturning) void this.#return(held);
+  }
+
   start(wake: () => void): void {
     this.#wake = wake;
     this.#begun = this.#course.begin();
@@ -124,6 +147,18 @@ class LoneExecutor implements Executor {
     await Promise.all([...this.#held.values()].map(({ done }) => done));
     await this.#begun;
     await this.#course.end();
+  }
+
+  #pause({ launch, group }: Held): void {
+    this.#capacity.pause(attemptId(launch), group?.residentBytes() ?? 0);
+  }
+
+  /** One that waits again by the time that its share is free lets go of it. */
+  async #return(held: Held): Promise<void> {
+    held.isReturning = true;
+    await this.#capacity.resume(attemptId(held.launch));
+    held.isReturning = false;
+    if (held.isWaiting) this.#pause(held);
   }
 
   /** Never rejects. */

@@ -15,6 +15,7 @@ import type { Literal, Literals, LiteralType, Payload, Variable } from "../core/
 import { openStorage } from "../storage/storage.ts";
 import { Capacity } from "./capacity.ts";
 import type { Executor } from "./executor.ts";
+import type { LoneExecutor } from "./lone-attempts.ts";
 import { type PythonExecutorOptions, pythonExecutor } from "./python.ts";
 
 export const dir = mkdtempSync(join(tmpdir(), "godwit-python-"));
@@ -108,7 +109,7 @@ const argsOf = (name: string): readonly string[] => [
 
 const machine: Machine = { cpuMillis: 4_000, memoryBytes: 2 ** 32, diskBytes: 2 ** 30, gpus: [], tokens: {} };
 
-export function openExecutor(python: TestPython, options: Partial<PythonExecutorOptions> = {}): Executor {
+export function openExecutor(python: TestPython, options: Partial<PythonExecutorOptions> = {}): LoneExecutor {
   const tmpDir = join(dir, "tmp");
   mkdirSync(tmpDir, { recursive: true });
   return pythonExecutor({

@@ -17,9 +17,9 @@ import { literalToText } from "../idl/idl.ts";
 import type { AttemptPlace, Storage } from "../storage/storage.ts";
 import type { Capacity } from "./capacity.ts";
 import { Captures } from "./capture.ts";
-import type { Executor, LogSink } from "./executor.ts";
+import type { LogSink } from "./executor.ts";
 import { type GuardedProcess, spawnGuarded } from "./guard.ts";
-import { type LoneAttempt, loneExecutor, refOf } from "./lone-attempts.ts";
+import { type LoneAttempt, type LoneExecutor, loneExecutor, refOf } from "./lone-attempts.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { gpuVariables } from "./own-process.ts";
 import { memoryFailure, watchedGroup } from "./process-end.ts";
@@ -53,7 +53,7 @@ export type PythonExecutorOptions = {
   readonly secretValues?: (launch: Launch) => Promise<Variables>;
 };
 
-export function pythonExecutor(options: PythonExecutorOptions): Executor {
+export function pythonExecutor(options: PythonExecutorOptions): LoneExecutor {
   const workspaces = new Workspaces(options.tmpDir);
   const python = new Python(options);
   return loneExecutor(options.capacity, {

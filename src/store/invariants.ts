@@ -1,6 +1,6 @@
 // What always holds between rows that are kept beside each other, how to find where it does not, and
 // the statements that put it right from the rows that are to be believed.
-import { phaseOf, type Row } from "./sql.ts";
+import { phaseOf, type Row, recordCodes } from "./sql.ts";
 
 export type Invariant = {
   /** Rows that break it, some at a time. */
@@ -131,6 +131,40 @@ const specs: Invariant = {
   next: "Run the same file again: that stores it anew.",
 };
 
+/** Of a record `v` of a version: the digest of its spec, as in the table of documents. */
+export const deployedSpec = "unhex(json_extract(v.text, '$.digest'))";
+
+const deployedSpecs: Invariant = {
+  broken: `select v.name, v.version, v.project, v.domain from record v where v.kind = ${recordCodes.taskVersion}
+    and not exists (select 1 from document d where d.digest = ${deployedSpec})`,
+  say: ([name, version, project, domain]) =>
+    `The definition of version ${version} of the task ${name}, deployed in ${project}/${domain}, is missing.`,
+  mend: [],
+  next: "Deploy the same file again under another version.",
+};
+
+const isNewestVersion = `v.kind = ${recordCodes.taskVersion} and v.project = t.project and v.domain = t.domain
+  and v.name = t.name and v.version = json_extract(t.text, '$.version')`;
+
+const isUnlisted = `v.kind = ${recordCodes.taskVersion} and not exists (select 1 from record t
+  where t.kind = ${recordCodes.task} and t.project = v.project and t.domain = v.domain and t.name = v.name)`;
+
+const newestVersions: Invariant = {
+  broken: `select t.name, t.project, t.domain from record t where t.kind = ${recordCodes.task}
+      and not exists (select 1 from record v where ${isNewestVersion})
+    union select v.name, v.project, v.domain from record v where ${isUnlisted}`,
+  say: ([name, project, domain]) =>
+    `What is kept as the newest version of the task ${name} in ${project}/${domain} is none of its versions.`,
+  mend: [
+    `delete from record as t where t.kind = ${recordCodes.task} and not exists (select 1 from record v where ${isNewestVersion})`,
+    `insert into record (kind, project, domain, name, version, text, created_at_ms, updated_at_ms, revision)
+      select ${recordCodes.task}, v.project, v.domain, v.name, '', v.text, v.created_at_ms, v.updated_at_ms, 1 from record v
+      where ${isUnlisted} and v.id = (select max(o.id) from record o
+        where o.kind = v.kind and o.project = v.project and o.domain = v.domain and o.name = v.name)`,
+  ],
+  next: "takes the last that was deployed",
+};
+
 /** Those that a store itself keeps, whatever it is told to commit. */
 export const ownInvariants: readonly Invariant[] = [counts, revisions, roots];
 
@@ -145,4 +179,6 @@ export const invariants: readonly Invariant[] = [
   attempts,
   payloads,
   specs,
+  deployedSpecs,
+  newestVersions,
 ];

@@ -3,17 +3,18 @@ import type { Phase } from "../core/action.ts";
 import type { Checkpoint } from "../core/messages.ts";
 import type { Payload } from "../core/value.ts";
 import type { Connection } from "./connection.ts";
-import { attachmentOf, digestOf, phaseOf, type Row } from "./sql.ts";
+import { deployedSpec } from "./invariants.ts";
+import { attachmentOf, digestOf, phaseOf, type Row, recordCodes } from "./sql.ts";
 import { payloadOf } from "./store.ts";
 
 export type Reference = {
-  readonly by: "code" | "inputs" | "outputs" | "checkpoint" | "report" | "cache entry";
+  readonly by: "code" | "deployed code" | "inputs" | "outputs" | "checkpoint" | "report" | "cache entry";
   readonly project: string;
   readonly domain: string;
   readonly run: number;
   readonly runName: string;
   readonly runPhase: Phase | null;
-  /** Null for code. */
+  /** Null for code. Of deployed code there is no run: its name is that of the version. */
   readonly action: string | null;
   readonly label: string;
   readonly needs:
@@ -50,7 +51,9 @@ const ofRun = (row: Row) => ({
 // The first column is the place; the others are those of the run, then the part's own.
 const parts: readonly Part[] = [
   {
-    query: `select r.id, ${runColumns}, r.task, r.bundle from run r where r.id > ? order by r.id limit ?`,
+    // Of other SDKs' tasks the code is no bundle.
+    query: `select r.id, ${runColumns}, r.task, r.bundle from run r
+      where r.id > ? and length(r.bundle) > 0 order by r.id limit ?`,
     read: (row) => [
       {
         ...ofRun(row),
@@ -99,6 +102,22 @@ const parts: readonly Part[] = [
         label: row[7] as string,
         needs: { type: "payload", payload: payloadOf(row[8] as string) },
         cacheKey: digestOf(row[9]),
+      },
+    ],
+  },
+  {
+    query: `select v.id, v.project, v.domain, 0, v.version, null, v.name, json_extract(d.text, '$.target.bundle.digest')
+      from record v join document d on d.digest = ${deployedSpec}
+      where v.id > ? and v.kind = ${recordCodes.taskVersion}
+        and json_extract(d.text, '$.target.bundle.digest') is not null order by v.id limit ?`,
+    read: (row) => [
+      {
+        ...ofRun(row),
+        runPhase: null,
+        by: "deployed code",
+        action: null,
+        label: row[6] as string,
+        needs: { type: "directory", digest: row[7] as string },
       },
     ],
   },
