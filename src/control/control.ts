@@ -28,6 +28,7 @@ import type {
   WantedAction,
 } from "./answers.ts";
 import { explain, listCache, removeCache } from "./cache.ts";
+import { type CachedOutputs, openCachedOutputs } from "./cached-outputs.ts";
 import { abortCalls, attach, call } from "./calls.ts";
 import { watchAction, watchChildren } from "./children.ts";
 import { enqueue } from "./enqueue.ts";
@@ -64,6 +65,7 @@ export type {
   WantedAction,
 } from "./answers.ts";
 
+export type { CachedOutput, CachedOutputs, HeldKey, Overwrite } from "./cached-outputs.ts";
 export type { Starter } from "./parts.ts";
 export { domains, type NewProject, type Project, type ProjectListing, type Projects } from "./projects.ts";
 export type { Paging } from "./records.ts";
@@ -76,6 +78,7 @@ export interface Control extends TaskCalls {
   readonly tasks: Tasks;
   readonly secrets: Secrets;
   readonly settings: Settings;
+  readonly cachedOutputs: CachedOutputs;
 
   /** With a name that exists: the run that has it, if task and inputs are the same; else `already_exists`. */
   createRun(scope: Scope, run: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
@@ -149,6 +152,7 @@ export function openControl(options: ControlOptions): Control {
     tasks: openTasks(parts, projects),
     secrets: openSecrets(parts, projects),
     settings: openSettings(parts, projects),
+    cachedOutputs: openCachedOutputs(parts, projects),
     createRun: (scope, run) => createRun(parts, scope, run),
     getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
     listRuns: (scope, listing) => listRuns(parts, scope, listing),

@@ -63,3 +63,14 @@ function placeOf(token: string): RecordPlace {
   if (isPlace) return place as RecordPlace;
   throw new GodwitError("invalid_argument", "The page token is not one that a listing gave.");
 }
+
+/** Clients have their own rules for these; here they only have to fit in a line and a key. */
+const wordPattern = /^[^\s\p{C}]{1,255}$/u;
+
+export function checkWord(what: string, word: string): void {
+  if (wordPattern.test(word)) return;
+  throw new GodwitError(
+    "invalid_argument",
+    `The ${what} cannot be ${JSON.stringify(word.slice(0, 300))}: use 1 to 255 characters without spaces.`,
+  );
+}

@@ -11,7 +11,16 @@ import type { Change, RecordKey, StoreRecord } from "../store/store.ts";
 import type { Page, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { checkDomain, type Projects } from "./projects.ts";
-import { type Decision, decide, documentOf, newRecord, type Paging, readRecord, recordPage } from "./records.ts";
+import {
+  checkWord,
+  type Decision,
+  decide,
+  documentOf,
+  newRecord,
+  type Paging,
+  readRecord,
+  recordPage,
+} from "./records.ts";
 
 export type TaskVersion = {
   readonly project: string;
@@ -228,15 +237,4 @@ async function unknown(parts: Parts, { project, domain }: Place, name: string, v
     tasks.items.map((record) => record.name),
   );
   throw new GodwitError("not_found", `No task "${name}" is deployed in ${place}.${hint} Deploy it first.`);
-}
-
-/** Clients have their own rules for these; here they only have to fit in a line and a key. */
-const wordPattern = /^[^\s\p{C}]{1,255}$/u;
-
-function checkWord(what: string, word: string): void {
-  if (wordPattern.test(word)) return;
-  throw new GodwitError(
-    "invalid_argument",
-    `The ${what} cannot be ${JSON.stringify(word.slice(0, 300))}: use 1 to 255 characters without spaces.`,
-  );
 }

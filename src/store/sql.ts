@@ -62,6 +62,8 @@ export const recordCodes = {
   notification: 6,
   image: 7,
   taskVersion: 8,
+  cachedOutput: 9,
+  heldKey: 10,
 } as const satisfies Record<RecordKind, number>;
 
 export const phaseOf = decoder(phaseCodes);

@@ -75,7 +75,9 @@ export type RecordKind =
   | "secret"
   | "setting"
   | "notification"
-  | "image";
+  | "image"
+  | "cachedOutput"
+  | "heldKey";
 
 /** What means nothing for a kind is "". */
 export type RecordKey = {
