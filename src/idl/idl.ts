@@ -19,6 +19,7 @@ export {
   tagOf,
   unpack,
 } from "./msgpack.ts";
+export { unpackExact } from "./msgpack-exact.ts";
 export {
   type ColumnKind,
   type ColumnValues,
@@ -29,6 +30,7 @@ export {
   type ParquetContent,
   writeParquet,
 } from "./parquet.ts";
+export { plainBytes, plainPacked } from "./plain-struct.ts";
 export { resolveReference } from "./struct-json.ts";
 export { datetimeFromText, durationFromText, durationText } from "./time-text.ts";
 export { jsonFromPacked, packedFromJson };

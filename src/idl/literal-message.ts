@@ -176,7 +176,9 @@ function scalarLiteral(scalar: Scalar, message: Message, type: LiteralType | nul
     case "binary":
       return binaryLiteral(value.value, message);
     case "union": {
-      const { tag, type: memberType } = tagOfStored(value.value, type);
+      const { tag, type: memberType } = tagOfStored(value.value, type, (member) =>
+        literalOf(value.value.value, member),
+      );
       return { type: "union", tag, value: literalOf(value.value.value, memberType) };
     }
     case "blob":

@@ -53,6 +53,10 @@ export const tag = (name: Tag, value: Packed): Tagged => ({ [tagged]: name, valu
 export const tagOf = (value: Packed): Tag | null =>
   typeof value === "object" && value !== null && tagged in value ? (value as Tagged)[tagged] : null;
 
+/** Null: of another writer. */
+export const tagOfNumber = (number: number): Tag | null =>
+  (Object.entries(extensionNumbers) as [Tag, number][]).find(([, each]) => each === number)?.[0] ?? null;
+
 export const isRecord = (value: Packed): value is PackedRecord =>
   typeof value === "object" &&
   value !== null &&

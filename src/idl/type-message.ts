@@ -16,6 +16,8 @@ import {
 } from "#idl/flyteidl2/core/types_pb.js";
 import { GodwitError } from "../core/error.ts";
 import type { Column, JsonSchema, LiteralType, SimpleName, Variant } from "../core/value.ts";
+import { plainSchema } from "./plain-struct.ts";
+import { isJsonRecord } from "./struct-json.ts";
 
 type Init = MessageInitShape<typeof LiteralTypeSchema>;
 
@@ -80,27 +82,21 @@ export const columnMessages = (columns: readonly Column[]) =>
 export const columnsOf = ({ columns }: Pick<StructuredDatasetType, "columns">): readonly Column[] =>
   columns.map(({ name, literalType }) => ({ name, type: typeOf(literalType) }));
 
-/** Python makes a class of the schema, for which it wants a title, and goes by the transformer's name. */
-const usualTitle = "Object";
+/** The transformer of Python's that makes a class of a schema. */
 const structTag = "Pydantic Transformer";
+/** The exact schema as text, where the one that others read is another. */
+const annotationKey = "godwit-schema";
 
 function structInit(schema: JsonSchema | null): Init {
-  const value = { case: "simple", value: SimpleType.STRUCT } as const;
+  const type = { case: "simple", value: SimpleType.STRUCT } as const;
   const annotations: JsonObject = { "cache-key-metadata": { "serialization-format": "msgpack" } };
-  if (schema === null) return { type: value, annotation: { annotations } };
-  const isObject = schema.type === "object" && schema["x-godwit"] === undefined;
-  if (!isObject || schema.title !== undefined)
-    return {
-      type: value,
-      metadata: schema as JsonObject,
-      annotation: { annotations },
-      ...(isObject ? { structure: { tag: structTag } } : {}),
-    };
+  if (schema === null) return { type, annotation: { annotations } };
+  const plain = plainSchema(schema);
+  if (plain !== schema) annotations[annotationKey] = JSON.stringify(schema);
   return {
-    type: value,
-    metadata: { ...(schema as JsonObject), title: usualTitle },
-    annotation: { annotations: { ...annotations, godwit: { title: null } } },
-    structure: { tag: structTag },
+    type,
+    annotation: { annotations },
+    ...(plain === null ? {} : { metadata: plain as JsonObject, structure: { tag: structTag } }),
   };
 }
 
@@ -153,10 +149,19 @@ function simpleTypeOf(simple: SimpleType, message: Message): LiteralType {
 }
 
 function schemaOf({ metadata, annotation }: Message): JsonSchema | null {
-  if (metadata === undefined) return null;
-  const { title, ...rest } = metadata;
-  const hasOwnTitle = annotation?.annotations?.godwit === undefined;
-  return hasOwnTitle ? metadata : rest;
+  const text = annotation?.annotations?.[annotationKey];
+  if (typeof text !== "string") return metadata ?? null;
+  const schema = jsonOf(text);
+  if (isJsonRecord(schema)) return schema;
+  throw new GodwitError("invalid_argument", `A type's annotation "${annotationKey}" is no JSON Schema.`);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // The caller says what is wrong.
+  }
 }
 
 /** R2. A variant without a tag is called by its kind. */

@@ -28,10 +28,11 @@ export function storedTypeMessage(
   return message;
 }
 
-/** The tag in core of a value that came, and its member's type. */
+/** The tag in core of a value that came, and its member's type. `read`: the value as a literal of such a type. */
 export function tagOfStored(
   { type: stored, value }: Union,
   type: LiteralType | null,
+  read: (type: LiteralType) => Literal,
 ): { readonly tag: string; readonly type: LiteralType | null } {
   const storedType = stored === undefined || stored.type.case === undefined ? null : typeOf(stored);
   const storedTag = stored?.structure?.tag ?? "";
@@ -40,7 +41,12 @@ export function tagOfStored(
   const named = variants.filter(({ tag }) => tag === storedTag || bareTag(variants, tag) === storedTag);
   const isStored = (variant: Variant): boolean => storedType !== null && isSame(variant.type, storedType);
   const found =
-    named.find(isStored) ?? (named.length === 1 ? named[0] : undefined) ?? variants.find(isStored) ?? named[0];
+    named.find(isStored) ??
+    (named.length === 1 ? named[0] : undefined) ??
+    // Classes that Python made of our schemas say the same in other words.
+    named.find((variant) => fits(read(variant.type), variant.type)) ??
+    variants.find(isStored) ??
+    named[0];
   return found ?? { tag: storedTag || (value?.value.case ?? ""), type: storedType };
 }
 

@@ -310,3 +310,16 @@ test("a struct from the command line is the struct that a task would have made",
   const fromJson = packJson(type?.type === "struct" ? type.schema : null, JSON.parse(JSON.stringify(value)), "--value");
   assert.equal((literalOf(schema, value) as { value: string }).value, Buffer.from(fromJson).toString("base64"));
 });
+
+test("null in the place of an optional property, as Python writes one that was not given, is no value", () => {
+  const schema = z.object({ deep: z.object({ a: z.int().optional(), b: z.int().nullable().optional() }) });
+  const packed = Buffer.from(pack({ a: null, b: null })).toString("base64");
+  const literal = { type: "binary", tag: "msgpack", value: packed } as const;
+  assert.deepEqual(inputCodec(schema, "env.task").decode({ deep: literal }, blobs), { deep: { b: null } });
+});
+
+test("what another SDK wrote and Godwit does not keep cannot be opened, and the error says where it is", () => {
+  const external = { format: "", hash: null, uri: "s3://bucket/a.txt" };
+  const literal = { ...external, type: "externalBlob", dimensionality: "single" } as const;
+  assert.throws(() => input(file()).decode({ value: literal }, blobs), fails(/s3:\/\/bucket\/a\.txt/));
+});

@@ -169,11 +169,16 @@ function packEntries(
   }
 }
 
+/** Python writes null for a field that was not given, where the type has none. */
+const isAbsent = (packed: Packed, isRequired: boolean, packer: Packer): boolean =>
+  packed === null && !isRequired && !packer.reads(null, 0);
+
 export type PropertyPacker = { readonly name: string; readonly required: boolean; readonly packer: Packer };
 
 export function objectPacker(properties: readonly PropertyPacker[], rest: Packer | null): Packer {
   const byName = new Map(properties.map((property) => [property.name, property.packer]));
   const required = properties.filter((property) => property.required);
+  const optional = new Set(properties.filter((property) => !property.required).map(({ name }) => name));
   const packerFor = (key: string): Packer | null => byName.get(key) ?? rest;
   return {
     noun: "an object",
@@ -202,7 +207,7 @@ export function objectPacker(properties: readonly PropertyPacker[], rest: Packer
       properties.every(({ name, required: isRequired, packer }) =>
         own(packed, name) === undefined
           ? !isRequired || packer.reads(null, depth)
-          : packer.reads(packed[name] as Packed, depth),
+          : isAbsent(packed[name] as Packed, isRequired, packer) || packer.reads(packed[name] as Packed, depth),
       ) &&
       // A key of another member says that it is of that one.
       (rest !== null || Object.keys(packed).every((key) => byName.has(key))),
@@ -213,7 +218,8 @@ export function objectPacker(properties: readonly PropertyPacker[], rest: Packer
       try {
         for (key of Object.keys(packed)) {
           const packer = packerFor(key);
-          if (packer !== null) value[key] = packer.unpack(packed[key] as Packed, reading);
+          const item = packed[key] as Packed;
+          if (packer !== null && !isAbsent(item, !optional.has(key), packer)) value[key] = packer.unpack(item, reading);
         }
       } catch (error) {
         throw atStep(error, key);

@@ -16,7 +16,16 @@ import {
   parseBlobUri,
   type TableLiteral,
 } from "../core/value.ts";
-import { isRecord, type Packed, type PackedRecord, pack, unpack } from "../idl/idl.ts";
+import {
+  isRecord,
+  type Packed,
+  type PackedRecord,
+  pack,
+  plainBytes,
+  plainPacked,
+  unpack,
+  unpackExact,
+} from "../idl/idl.ts";
 import { changedLiterals, changedPacked } from "./literal-walk.ts";
 
 export type ExportsOptions = { readonly dir: string; readonly tmpDir: string; readonly blobs: BlobStore };
@@ -50,16 +59,22 @@ export class Exports {
         return { type: "externalTable", uri: await this.#path(leaf), columns, format, hash };
       }
       case "binary":
-        return leaf.blobs === undefined ? leaf : this.#struct(leaf);
+        return leaf.tag === "msgpack" ? this.#struct(leaf) : leaf;
       default:
         return leaf;
     }
   }
 
-  /** What Godwit knows of the blobs in a struct does not hold for their paths. */
-  async #struct({ value, tag }: BinaryLiteral): Promise<BinaryLiteral> {
-    const packed = await changedPacked(unpack(Buffer.from(value, "base64")), (inner) => this.#record(inner));
-    return { type: "binary", tag, value: Buffer.from(pack(packed)).toString("base64") };
+  /** What Godwit knows of the blobs in a struct does not hold for their paths; nor are its tags for others. */
+  async #struct(literal: BinaryLiteral): Promise<BinaryLiteral> {
+    const { value, tag, blobs } = literal;
+    const bytes = Buffer.from(value, "base64");
+    if (blobs === undefined) {
+      const plain = plainBytes(bytes);
+      return plain === null ? literal : { ...literal, value: Buffer.from(plain).toString("base64") };
+    }
+    const changed = await changedPacked(unpackExact(bytes) ?? unpack(bytes), (inner) => this.#record(inner));
+    return { type: "binary", tag, value: Buffer.from(pack(plainPacked(changed))).toString("base64") };
   }
 
   /** Flyte's File and Dir have a `path`, its DataFrame a `uri`: both are told. Null: it is no handle. */

@@ -16,7 +16,7 @@ import {
   type Literals,
   type TableLiteral,
 } from "../core/value.ts";
-import { describeParquet, isRecord, type Packed, pack, packedFromJson, unpack } from "../idl/idl.ts";
+import { describeParquet, isRecord, type Packed, pack, packedFromJson, unpack, unpackExact } from "../idl/idl.ts";
 import { isBelow, plainPath } from "./containment.ts";
 import { changedLiterals, changedPacked } from "./literal-walk.ts";
 
@@ -78,7 +78,8 @@ async function parquetFile(path: string): Promise<string> {
 /** A struct in which File, Dir and DataFrame are records; what is none stays as it is. */
 async function importedStruct(literal: BinaryLiteral, into: Into): Promise<BinaryLiteral> {
   const found: (BlobLiteral | TableLiteral)[] = [];
-  const before = unpack(Buffer.from(literal.value, "base64"));
+  const bytes = Buffer.from(literal.value, "base64");
+  const before = unpackExact(bytes) ?? unpack(bytes);
   const packed = await changedPacked(before, async (inner) => {
     const handle = await importedRecord(inner, into);
     if (handle === null) return null;
