@@ -49,7 +49,7 @@ const layers: Layers = {
   // The other half of the SDK: what its tasks talk to while they run.
   worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
   executor: {
-    doors: ["executor/capacity.ts", "executor/guard.ts", "executor/printed-lines.ts"],
+    doors: ["executor/capacity.ts", "executor/guard.ts", "executor/lone-attempts.ts", "executor/printed-lines.ts"],
     may: ["core", "idl", "blob", "storage", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],
     packages: ["node:child_process", "node:net"],
   },

@@ -2,7 +2,7 @@
 // process contract of Flyte's protocol.
 //
 // R1  Environment: this process's without what would speak for another Flyte or for Godwit itself, over it
-//     the task's, over it the run's, over it secrets, over it the protocol's own names.
+//     the image's, over it the task's, over it the run's, over it secrets, over it the protocol's own names.
 // R2  In the words, tokens stand for the paths of the attempt (core/template.ts).
 import { delimiter, dirname } from "node:path";
 import { assert } from "../core/error.ts";
@@ -27,6 +27,8 @@ export type CommandOptions = {
   readonly cwd: string;
   /** Directory of the environment's programs, `a0` among them. */
   readonly bin: string;
+  /** The image's own. */
+  readonly imageEnv: Variables;
   readonly gpus: Variables;
   readonly secrets: Variables;
   /** Of inputs, for tokens that ask for them. */
@@ -74,11 +76,12 @@ const organisation = "local";
 export function commandVariables(launch: Launch, options: CommandOptions): Variables {
   const { spec, origin, resources, runName, action, attempt, project, domain } = launch;
   assert(spec.target.type === "container", `a ${spec.target.type} task has no container`);
-  const { gpus, bin, cwd, paths } = options;
+  const { gpus, bin, cwd, paths, imageEnv } = options;
   const own = { ...spec.env, ...spec.target.env, ...origin?.env };
   const isGiven = (resources.gpus?.count ?? 0) > 0;
   return {
     ...inherited(process.env),
+    ...imageEnv,
     VIRTUAL_ENV: dirname(bin),
     // What a task prints is told at once, and files may be written where there is no directory yet.
     PYTHONUNBUFFERED: "1",
@@ -86,7 +89,7 @@ export function commandVariables(launch: Launch, options: CommandOptions): Varia
     ...(isGiven ? own : { ...gpus, ...own }),
     ...(isGiven ? gpus : {}),
     ...options.secrets,
-    PATH: [bin, own.PATH ?? process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter),
+    PATH: [bin, own.PATH ?? imageEnv.PATH ?? process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin"].join(delimiter),
     PWD: cwd,
     ACTION_NAME: action,
     RUN_NAME: runName,

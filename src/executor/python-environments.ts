@@ -14,8 +14,20 @@ export type PythonEnvironment = {
   readonly flyteVersion: string;
 };
 
-/** Says which interpreter an image stands for. */
-export type Environments = { resolve(image: string): Promise<{ readonly python: string }> };
+/** What an image stands for. */
+export type ImageGround = {
+  readonly python: string;
+  /** The image's own, under the task's. */
+  readonly env?: { readonly [name: string]: string };
+  /** A directory whose content belongs into the attempt's; it is not to be changed. Null: there is none. */
+  readonly workdir?: string | null;
+};
+
+/** All of it. */
+export type PythonGround = PythonEnvironment & Required<ImageGround>;
+
+/** Says what images stand for. */
+export type Environments = { resolve(image: string): Promise<ImageGround> };
 
 /** An interpreter that does not answer for so long is none. */
 const examineMs = 60_000;
@@ -47,15 +59,15 @@ export class PythonEnvironments {
   }
 
   /** R1. Throws `failed_precondition` with what to do. */
-  async resolve(image: string): Promise<PythonEnvironment> {
-    const { python } = await this.#environments.resolve(image);
+  async resolve(image: string): Promise<PythonGround> {
+    const { python, env = {}, workdir = null } = await this.#environments.resolve(image);
     let known = this.#known.get(python);
     if (known === undefined) {
       known = examine(python);
       known.catch(() => this.#known.delete(python));
       this.#known.set(python, known);
     }
-    return known;
+    return { ...(await known), env, workdir };
   }
 }
 

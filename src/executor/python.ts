@@ -2,12 +2,12 @@
 // environment of Python that stands for the image. What the process is told, and what is read of what it
 // leaves, follows the protocol's process contract (python-command.ts, python-outcome.ts).
 //
-// R1  It starts in an empty directory of its own, where the SDK unpacks the user's code; the directory is
-//     removed when the attempt has ended.
+// R1  It starts in a directory of its own, empty but for what the image brings, where the SDK unpacks the
+//     user's code; the directory is removed when the attempt has ended.
 // R2  Each attempt has a directory in the storage for its outputs, raw data and checkpoint. They stay.
 // R3  A checkpoint that an attempt has left is told to the next.
 // R4  When it ends, so do all processes of its group, and when this process ends, so does it (guard.ts).
-import { stat } from "node:fs/promises";
+import { cp, stat } from "node:fs/promises";
 import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import type { Clock } from "../core/clock.ts";
@@ -31,7 +31,7 @@ import {
   commandWords,
   type Variables,
 } from "./python-command.ts";
-import { type Environments, type PythonEnvironment, PythonEnvironments } from "./python-environments.ts";
+import { type Environments, PythonEnvironments, type PythonGround } from "./python-environments.ts";
 import { outcomeOf } from "./python-outcome.ts";
 import { removeLeft, Workspaces } from "./scratch.ts";
 
@@ -79,6 +79,7 @@ class Python {
     const { target } = launch.spec;
     assert(target.type === "container", `the Python executor was given a ${target.type} task`);
     const environment = await this.#environments.resolve(target.image);
+    if (environment.workdir !== null) await cp(environment.workdir, cwd, { recursive: true }); // R1
     const paths = await this.#paths(launch);
     const command = await this.#command(launch, { paths, cwd, environment });
     if (attempt.isStopping) return { type: "interrupted" };
@@ -125,7 +126,7 @@ class Python {
       paths,
       cwd,
       environment,
-    }: { readonly paths: CommandPaths; readonly cwd: string; readonly environment: PythonEnvironment },
+    }: { readonly paths: CommandPaths; readonly cwd: string; readonly environment: PythonGround },
   ): Promise<CommandOptions> {
     const { capacity, endpoint, secretValues } = this.#options;
     return {
@@ -133,6 +134,7 @@ class Python {
       cwd,
       endpoint: endpoint(),
       bin: environment.bin,
+      imageEnv: environment.env,
       gpus: gpuVariables(capacity.machine, capacity.devices(attemptId(launch))),
       secrets: (await secretValues?.(launch)) ?? {},
       texts: await this.#texts(launch),

@@ -78,6 +78,7 @@ const isTarget = choice({
     bundle: optional(record({ digest: (text) => /^[0-9a-f]{64}$/.test(String(text)), projectDir: isText })),
   },
   shell: { command: (value) => isText(value) || listOf(isText)(value), env: mapOf(isText) },
+  image: {},
 });
 
 const isResources = record({
