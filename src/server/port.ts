@@ -20,6 +20,8 @@ export type PortOptions = {
   readonly maxConnections: number;
   /** Open at once on one connection. */
   readonly maxStreams: number;
+  /** R2: for the first bytes, and for the head of a request. */
+  readonly headMs?: number;
   readonly onRequest: RequestListener;
 };
 
@@ -37,8 +39,7 @@ export type Port = {
 
 /** What an HTTP/2 client says first, before anything else. */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-/** R2: for the first bytes, and for the head of a request. */
-const headMs = 10_000;
+const defaultHeadMs = 10_000;
 /** Between two requests on a connection. Longer than the minute that most clients and proxies keep theirs. */
 const keepAliveMs = 75_000;
 
@@ -50,7 +51,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     socket.once("close", () => sockets.delete(socket));
     // What a client that is gone could still be told. Whoever reads or writes there sees it as well.
     socket.on("error", () => {});
-    sniff(socket, (isHttp2) => {
+    sniff(socket, options.headMs ?? defaultHeadMs, (isHttp2) => {
       if (sockets.size > options.maxConnections) refuse(socket, isHttp2, options.maxConnections);
       else protocols.take(socket, isHttp2);
     });
@@ -73,14 +74,14 @@ export async function openPort(options: PortOptions): Promise<Port> {
   };
 }
 
-function openProtocols({ onRequest, maxStreams }: PortOptions) {
+function openProtocols({ onRequest, maxStreams, headMs = defaultHeadMs }: PortOptions) {
   const http1 = createHttp1(
     {
       headersTimeout: headMs,
       // How long a body takes is watched where it is read: uploads may be long.
       requestTimeout: 0,
       keepAliveTimeout: keepAliveMs,
-      connectionsCheckingInterval: 2_000,
+      connectionsCheckingInterval: headMs / 5,
       noDelay: true,
     },
     onRequest,
@@ -109,7 +110,7 @@ function openProtocols({ onRequest, maxStreams }: PortOptions) {
 }
 
 /** Calls back once it is clear, with nothing taken out of the stream. */
-function sniff(socket: Socket, onKnown: (isHttp2: boolean) => void): void {
+function sniff(socket: Socket, headMs: number, onKnown: (isHttp2: boolean) => void): void {
   const timer = setTimeout(() => socket.destroy(), headMs);
   socket.once("close", () => clearTimeout(timer));
   let seen = Buffer.alloc(0);

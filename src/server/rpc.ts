@@ -82,7 +82,7 @@ export function createRpc(options: RpcOptions): Rpc {
     acceptCompression: [compressionGzip],
     readMaxBytes: options.maxMessageBytes,
     shutdownSignal: all.signal,
-    interceptors: [translated, endingWith(streams.signal), ...(options.interceptors ?? [])],
+    interceptors: [translated, endingWith(streams.signal, all.signal), ...(options.interceptors ?? [])],
   });
   options.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -114,6 +114,7 @@ export function createRpc(options: RpcOptions): Rpc {
 async function carry(handler: UniversalHandler, request: NodeRequest, response: NodeResponse, options: RpcOptions) {
   const startedAtMs = performance.now();
   const seen: Course = { isDecoded: false, code: null, error: null };
+  const writer = new Writer(response);
   const { service, method } = { service: handler.service.typeName, method: handler.method.name };
   const contextValues: ContextValues = createContextValues().set(course, seen);
   const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
@@ -125,7 +126,7 @@ async function carry(handler: UniversalHandler, request: NodeRequest, response: 
   try {
     const body = bodyOf(request, isOneMessage ? idleBodyMs : null);
     const answer = await run(() => handler({ ...call, body }));
-    await send({ answer, request, response, seen, run, input: handler.method.input.typeName });
+    await send({ answer, request, response, writer, seen, run, input: handler.method.input.typeName });
     seen.code ??= codeOfStatus(answer.status);
   } catch (error) {
     // R2: what is left is to forget it.
@@ -142,6 +143,7 @@ type Sending = {
   readonly answer: UniversalServerResponse;
   readonly request: NodeRequest;
   readonly response: NodeResponse;
+  readonly writer: Writer;
   readonly seen: Course;
   readonly run: <T>(work: () => T) => T;
   /** Name of the message that the method takes. */
@@ -149,7 +151,7 @@ type Sending = {
 };
 
 /** R1. */
-async function send({ answer, request, response, seen, run, input }: Sending): Promise<void> {
+async function send({ answer, request, response, writer, seen, run, input }: Sending): Promise<void> {
   const chunks = answer.body?.[Symbol.asyncIterator]();
   try {
     // Headers go out with the first piece: until then the handler may add some.
@@ -161,14 +163,11 @@ async function send({ answer, request, response, seen, run, input }: Sending): P
     }
     response.writeHead(answer.status, Object.fromEntries(answer.header ?? []));
     while (chunk !== undefined && chunk.done !== true) {
-      await write(response, chunk.value);
+      await writer.write(chunk.value);
       chunk = await run(() => chunks?.next());
     }
     if (answer.trailer !== undefined) response.addTrailers(Object.fromEntries(answer.trailer));
-    await new Promise<void>((resolve) => {
-      response.once("close", () => resolve());
-      response.end(() => resolve());
-    });
+    await writer.end();
   } catch (error) {
     // R2.
     void chunks?.throw?.(error)?.catch(() => {});
@@ -187,28 +186,39 @@ function isInternal({ status, trailer }: UniversalServerResponse, first: Uint8Ar
   return first?.[0] === 0x80 && /grpc-status: ?13\b/.test(Buffer.from(first).toString());
 }
 
-function write(response: NodeResponse, bytes: Uint8Array): Promise<void> {
-  const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Canceled);
-  if (response.destroyed || response.closed) return Promise.reject(gone());
-  if (response.write(bytes)) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      response.off("drain", onDrain);
-      response.off("close", onClose);
-      response.off("error", onClose);
-    };
-    const onDrain = (): void => {
-      settle();
-      resolve();
-    };
-    const onClose = (): void => {
-      settle();
-      reject(gone());
-    };
-    response.on("drain", onDrain);
-    response.on("close", onClose);
-    response.on("error", onClose);
-  });
+const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Canceled);
+
+/** R1, R2. One pair of listeners for all that is written. */
+class Writer {
+  readonly #response: NodeResponse;
+  #isGone = false;
+  #wait: PromiseWithResolvers<void> | null = null;
+
+  constructor(response: NodeResponse) {
+    this.#response = response;
+    response.on("drain", () => this.#wait?.resolve());
+    // HTTP/2's response says nothing more once it is closed, neither that it is nor that it drains.
+    response.once("close", () => {
+      this.#isGone = true;
+      this.#wait?.reject(gone());
+    });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#isGone) throw gone();
+    if (this.#response.write(bytes)) return;
+    this.#wait = Promise.withResolvers();
+    await this.#wait.promise;
+    this.#wait = null;
+  }
+
+  end(): Promise<void> {
+    if (this.#isGone) return Promise.reject(gone());
+    return new Promise((resolve) => {
+      this.#response.once("close", () => resolve());
+      this.#response.end(() => resolve());
+    });
+  }
 }
 
 /** R3. */
@@ -261,12 +271,21 @@ async function* translatedStream<T>(
 
 /** R4. */
 const endingWith =
-  (signal: AbortSignal): Interceptor =>
+  (streams: AbortSignal, all: AbortSignal): Interceptor =>
   (next) =>
   async (request) => {
-    const response = await next(request);
-    return response.stream ? { ...response, message: untilAborted(response.message, signal) } : response;
+    // A handler that does not listen to its signal is left behind.
+    const response = await unlessAborted(next(request), all);
+    return response.stream ? { ...response, message: untilAborted(response.message, streams) } : response;
   };
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(ending());
+    signal.addEventListener("abort", onAbort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
 
 async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
