@@ -12,6 +12,7 @@ import { checkDatabase } from "./database-check.ts";
 import type { Examination, Finding } from "./finding.ts";
 import { checkLeftovers } from "./leftovers.ts";
 import { checkReferences } from "./reference-check.ts";
+import { checkSecrets } from "./secret-check.ts";
 
 export type { Finding } from "./finding.ts";
 export { good, note, problem } from "./finding.ts";
@@ -40,6 +41,7 @@ const withDatabase = async (
   blobs: BlobStore,
   damaged: ReadonlySet<string>,
 ): Promise<readonly Finding[]> => [
+  ...checkSecrets(examination, upkeep.secretTotal()),
   ...(await checkReferences(examination, upkeep, blobs, damaged)),
   ...(await checkLeftovers(examination, upkeep, blobs)),
 ];

@@ -6,7 +6,7 @@ import { Connection } from "./connection.ts";
 import { type ReferencePage, type ReferencePlace, references } from "./references.ts";
 import { migrate } from "./schema.ts";
 import { type DatabaseDamage, damages, mendRows, rebuildIndexes } from "./soundness.ts";
-import { digestColumn } from "./sql.ts";
+import { digestColumn, recordCodes } from "./sql.ts";
 
 export type { Reference, ReferencePlace } from "./references.ts";
 export { firstReference } from "./references.ts";
@@ -17,6 +17,7 @@ export type Upkeep = {
   damages(): readonly DatabaseDamage[];
   references(place: ReferencePlace, limit: number): ReferencePage;
   isRun(id: number): boolean;
+  secretTotal(): number;
   /** Safe while other processes commit. What was done, a line each. */
   mendRows(): readonly string[];
   /** True if the file is sound after it. */
@@ -39,6 +40,7 @@ export function openUpkeep(path: string): Upkeep {
   return {
     damages: () => damages(connection),
     references: (place, limit) => references(connection, place, limit),
+    secretTotal: () => connection.number(`select count(*) from record where kind = ${recordCodes.secret}`) as number,
     isRun: (id) => connection.number("select 1 from run where id = ?", id) !== null,
     mendRows: () => mendRows(connection),
     rebuildIndexes: () => rebuildIndexes(connection),
