@@ -101,6 +101,10 @@ const layers: Layers = {
     packages: ["@connectrpc/connect"],
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },
+  client: {
+    may: ["core", "idl", "blob", "sdk", "control"],
+    packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"],
+  },
   testing: {
     may: [
       "core",
@@ -127,7 +131,7 @@ const layers: Layers = {
 };
 
 /** Of the protocol that server and clients speak. */
-const protocolPackages = ["#idl", "@bufbuild/protobuf", "@connectrpc/connect"];
+const protocolPackages = ["#idl", "@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"];
 
 function repository(): Tree {
   const cwd = join(import.meta.dirname, "..");
