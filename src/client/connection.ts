@@ -15,7 +15,7 @@ import { SignalEventService } from "../idl/newer.ts";
 export type ConnectOptions = {
   /** `localhost:8090`, `http://host:port` or `https://host`. Default: GODWIT_ENDPOINT, else localhost:8090. */
   readonly endpoint?: string;
-  /** Default: GODWIT_PROJECT, else flytesnacks, which every server has. */
+  /** Default: GODWIT_PROJECT, else default. */
   readonly project?: string;
   /** Default: GODWIT_DOMAIN, else development. */
   readonly domain?: string;
@@ -26,7 +26,7 @@ export type ConnectOptions = {
 };
 
 export const defaultEndpoint = "localhost:8090";
-export const defaultRemoteProject = "flytesnacks";
+export const defaultRemoteProject = "default";
 const defaultDomain = "development";
 const defaultTimeoutMs = 60_000;
 
