@@ -8,8 +8,8 @@ import {
   type VariableMap,
 } from "#idl/flyteidl2/core/interface_pb.js";
 import { type NamedParameter, NamedParameterSchema } from "#idl/flyteidl2/task/common_pb.js";
-import type { Literals, TypedInterface, Variable } from "../core/value.ts";
-import { literalToJson } from "./literal-json.ts";
+import type { Literal, Literals, TypedInterface, Variable } from "../core/value.ts";
+import { literalFromJson, literalToJson } from "./literal-json.ts";
 import { literalMessage, literalOf } from "./literal-message.ts";
 import { typeMessage, typeOf } from "./type-message.ts";
 
@@ -62,14 +62,15 @@ export function defaultInputsOf(defaults: readonly NamedParameter[]): Literals {
   return literals;
 }
 
-/** `literals`: those defaults that are known as values. Of others it is only said that they need not be given. */
-export const defaultsMessage = (types: TypedInterface, literals: Literals): NamedParameter[] =>
+/** What need not be given: with its value where that can be told, so that other SDKs send it. */
+export const defaultsMessage = (types: TypedInterface): NamedParameter[] =>
   types.inputs
     .filter(({ required }) => !required)
-    .map(({ name, type, description }) => {
-      const literal = literals[name];
+    .map((variable) => {
+      const { name, type, description } = variable;
+      const literal = defaultOf(variable);
       const behavior =
-        literal === undefined
+        literal === null
           ? ({ case: "required", value: false } as const)
           : ({ case: "default", value: literalMessage(literal, type) } as const);
       const parameter = create(ParameterSchema, {
@@ -78,3 +79,12 @@ export const defaultsMessage = (types: TypedInterface, literals: Literals): Name
       });
       return create(NamedParameterSchema, { name, parameter });
     });
+
+function defaultOf({ name, type, defaultText }: Variable): Literal | null {
+  if (defaultText === null) return null;
+  try {
+    return literalFromJson(type, JSON.parse(defaultText), name);
+  } catch {
+    return null; // The text is for people, and says no value of the type.
+  }
+}

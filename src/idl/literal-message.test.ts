@@ -1,13 +1,13 @@
 // Values, their types and interfaces through the protocol's messages and bytes: nothing is lost on the way.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { LiteralSchema } from "#idl/flyteidl2/core/literals_pb.js";
 import { LiteralTypeSchema } from "#idl/flyteidl2/core/types_pb.js";
 import { blobUri, hashLiteral, type Literal, type LiteralType, type Variant } from "../core/value.ts";
 import { literalMessage, literalOf } from "./literal-message.ts";
-import { type Packed, pack } from "./msgpack.ts";
+import { type Packed, pack, tag } from "./msgpack.ts";
 import { floatToJson } from "./struct-json.ts";
 import { typeMessage, typeOf } from "./type-message.ts";
 
@@ -162,4 +162,89 @@ test("a value comes back from its message as what it was, and with its hash", ()
 
 test("a type comes back from its message as what it was", () => {
   fc.assert(fc.property(any, ({ type }) => assert.deepEqual(sentType(type), type)));
+});
+
+const union: LiteralType = {
+  type: "union",
+  variants: [
+    { tag: "int", type: simple("integer") },
+    { tag: "Object-Dataclass-Transformer", type: { type: "struct", schema: objectWith("a") } },
+    { tag: "Object-Dataclass-Transformer 2", type: { type: "struct", schema: objectWith("b") } },
+    { tag: "none", type: simple("none") },
+  ],
+};
+
+function objectWith(name: string) {
+  return { type: "object", properties: { [name]: { type: "integer" } }, required: [name], additionalProperties: false };
+}
+
+const struct = (value: Packed): Literal => ({
+  type: "binary",
+  tag: "msgpack",
+  value: Buffer.from(pack(value)).toString("base64"),
+});
+
+test("a value of another SDK's type becomes the member of the union that it fits", () => {
+  const cases: [Literal, string][] = [
+    [{ type: "integer", value: "3" }, "int"],
+    [{ type: "none" }, "none"],
+    [struct({ b: 1n }), "Object-Dataclass-Transformer 2"],
+    [{ type: "union", tag: "Pydantic Transformer", value: struct({ b: 1n }) }, "Object-Dataclass-Transformer 2"],
+    [{ type: "union", tag: "anything", value: { type: "integer", value: "3" } }, "int"],
+  ];
+  for (const [literal, tag] of cases) {
+    const value = literal.type === "union" ? literal.value : literal;
+    assert.deepEqual(sent({ type: union, literal }), { type: "union", tag, value });
+  }
+});
+
+test("a value of a union becomes the member's where no union is asked for", () => {
+  const value: Literal = { type: "integer", value: "3" };
+  assert.deepEqual(sent({ type: simple("integer"), literal: { type: "union", tag: "int", value } }), value);
+});
+
+test("a value of which nobody knows the type keeps its tag", () => {
+  const literal: Literal = { type: "union", tag: "int", value: { type: "integer", value: "3" } };
+  const message = fromBinary(LiteralSchema, toBinary(LiteralSchema, literalMessage(literal, null)));
+  assert.deepEqual(literalOf(message, null), literal);
+});
+
+test("what core has no word for goes out as it came", () => {
+  const generic = { case: "generic", value: { pickle_file: "/raw/x" } } as const;
+  const pickled = create(LiteralSchema, {
+    value: { case: "scalar", value: { value: generic } },
+    metadata: { format: "pickle" },
+  });
+  const offloaded = create(LiteralSchema, { value: { case: "offloadedMetadata", value: { uri: "/raw/big.pb" } } });
+  const schema = create(LiteralSchema, {
+    value: { case: "scalar", value: { value: { case: "schema", value: { uri: "/raw/old" } } } },
+  });
+  for (const message of [pickled, offloaded, schema]) {
+    const literal = literalOf(message, { type: "struct", schema: null });
+    assert.deepEqual(toBinary(LiteralSchema, literalMessage(literal, null)), toBinary(LiteralSchema, message));
+  }
+});
+
+test("an empty value, a moment outside of the years and a type that says nothing are refused", () => {
+  const moment = { case: "primitive", value: { value: { case: "datetime", value: { seconds: 10n ** 12n } } } } as const;
+  for (const wrong of [
+    () => literalOf(undefined, null),
+    () => literalOf(create(LiteralSchema), null),
+    () => literalOf(create(LiteralSchema, { value: { case: "scalar", value: {} } }), null),
+    () => literalOf(create(LiteralSchema, { value: { case: "scalar", value: { value: moment } } }), null),
+    () => typeOf(create(LiteralTypeSchema)),
+  ])
+    assert.throws(wrong, { code: "invalid_argument" });
+});
+
+test("a file of our own keeps its size and its place in a struct through a message", () => {
+  const digest = "ab".repeat(32);
+  const file = { uri: blobUri(digest, "a.txt"), hash: digest, dimensionality: "single", format: "txt", sizeBytes: 5n };
+  const directory = { ...file, dimensionality: "multipart", uri: blobUri("cd".repeat(32), "d"), hash: "cd".repeat(32) };
+  const literal = struct({ files: [file, tag("blob", directory)] });
+  assert.deepEqual(sent({ type: { type: "struct", schema: null }, literal }), {
+    ...literal,
+    blobs: [digest, "cd".repeat(32)],
+    directories: ["cd".repeat(32)],
+  });
 });

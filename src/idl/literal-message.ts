@@ -23,13 +23,21 @@ import { blobsInStruct, packGeneric } from "./struct-content.ts";
 import { floatToJson } from "./struct-json.ts";
 import { datetimeOf, durationMessage, nanosecondsOf, timestampMessage } from "./time-message.ts";
 import { columnMessages, columnsOf, dimensionalityOf, dimensions } from "./type-message.ts";
-import { storedTypeMessage, tagOfStored, variantOfTag } from "./union-variant.ts";
+import { storedTypeMessage, tagOfStored, variantOfTag, variantOfValue } from "./union-variant.ts";
 
 /** R2. */
 export const wholeTag = "flyteidl2.core.Literal";
 
-/** `type`: the variable's; null if nobody knows. */
+/**
+ * `type`: the variable's; null if nobody knows. A value of one member of a union is made one of the union, and a
+ * union's value the member's where no union is asked for: callers have types of their own.
+ */
 export function literalMessage(literal: Literal, type: LiteralType | null): Message {
+  if (literal.type === "union" && type !== null && type.type !== "union") return literalMessage(literal.value, type);
+  if (literal.type !== "union" && type?.type === "union") {
+    const variant = variantOfValue(literal, type.variants);
+    if (variant !== null) return literalMessage({ type: "union", tag: variant.tag, value: literal }, type);
+  }
   switch (literal.type) {
     case "collection": {
       const element = type?.type === "collection" ? type.element : null;

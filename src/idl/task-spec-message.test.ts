@@ -55,7 +55,7 @@ test("a spec of our own comes back from its message as what it was, whatever the
 });
 
 test("others can read of our own task its name, types, defaults, retries and timeouts", () => {
-  const message = taskSpecMessage(own, { epochs: { type: "integer", value: "3" } });
+  const message = taskSpecMessage(own);
   const { taskTemplate } = message;
   assert.equal(taskTemplate?.type, "typescript");
   assert.equal(taskTemplate?.id?.name, "training.fit");

@@ -12,7 +12,7 @@ import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import { type CachePolicy, interfaceHash, type Target, type TaskSpec, type Timeouts } from "../core/task.ts";
-import type { Literals, TypedInterface } from "../core/value.ts";
+import type { TypedInterface } from "../core/value.ts";
 import { defaultsMessage, interfaceMessage, interfaceOf } from "./interface-message.ts";
 import { ownSpecOf, ownSpecText } from "./own-spec.ts";
 import { resourcesOfContainer } from "./resources-message.ts";
@@ -156,14 +156,14 @@ function ownSpec(message: Message, template: TaskTemplate, name: string): TaskSp
 
 const specKey = "godwitSpec";
 
-/** `defaults`: values of inputs that may be left out, where they are known; other SDKs show them. */
-export function taskSpecMessage(spec: TaskSpec, defaults: Literals = {}): Message {
+/** The protocol's spec: of other SDKs' tasks the one that came. */
+export function taskSpecMessage(spec: TaskSpec): Message {
   const { target } = spec;
   if (target.type === "container" || target.type === "sleep")
     return fromBinary(TaskSpecSchema, Buffer.from(target.message, "base64"));
   return create(TaskSpecSchema, {
     taskTemplate: templateMessage(spec),
-    defaultInputs: defaultsMessage(spec.interface, defaults),
+    defaultInputs: defaultsMessage(spec.interface),
     shortName: spec.shortName,
     environment: { name: spec.environment },
     documentation: { shortDescription: spec.description ?? "" },

@@ -52,6 +52,15 @@ export function tagOfStored(
 
 const isSame = (one: LiteralType, other: LiteralType): boolean => canonicalJson(one) === canonicalJson(other);
 
+/**
+ * The variant of a value that does not say that it is of a union. Null: none fits, or it is a pickle of Python's,
+ * whose type is a union (of a file and of bytes) though its values are not.
+ */
+export const variantOfValue = (value: Literal, variants: readonly Variant[]): Variant | null =>
+  variants.some(({ tag }) => tag === pickleTag) ? null : firstFit(variants, value);
+
+const pickleTag = "FlytePickle";
+
 function firstFit(variants: readonly Variant[], value: Literal): Variant | null {
   const alike = variants.filter(({ type }) => fitsKind(value, type));
   return alike.find(({ type }) => fits(value, type)) ?? alike[0] ?? null;
