@@ -15,9 +15,11 @@ import { GodwitError } from "./core/error.ts";
 import type { Run } from "./core/run.ts";
 import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
+import { cronTicks } from "./cron/cron.ts";
 import { absence } from "./doctor/database-check.ts";
 import { type Diagnosis, examine } from "./doctor/doctor.ts";
 import { statusOf } from "./engine/announcements.ts";
+import { Automation } from "./engine/automation.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
 import { Takeover } from "./engine/takeover.ts";
 import { Capacity } from "./executor/capacity.ts";
@@ -30,6 +32,8 @@ import { openLogs } from "./logs/logs.ts";
 import { type Decisions, findGpus, noDecisions, settingsWithoutGpus } from "./settings/settings.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
+import { signingKeyIn } from "./webhook/signing-key.ts";
+import { type Reach, webhookCaller } from "./webhook/webhook.ts";
 
 export type GodwitConfig = {
   /** Created if it does not exist. */
@@ -62,6 +66,15 @@ export type ExecutorParts = {
 /** `isStopped`: by SIGSTOP, as far as can be seen from this machine. It keeps the runs it serves, and moves none forward. */
 export type LiveEngine = { readonly id: string; readonly pid: number; readonly isStopped: boolean };
 
+export type TriggerOptions = {
+  /** Which addresses webhooks may be at. */
+  readonly reach: Reach;
+  /** What they are signed with. Default: the key in the data directory. */
+  readonly signingKey?: string;
+  /** Told in a sentence what does not go as it should. */
+  readonly onProblem: (text: string) => void;
+};
+
 /** One Godwit in this process. Several, in several processes, may share one data directory. */
 export type Godwit = {
   readonly control: Control;
@@ -79,6 +92,11 @@ export type Godwit = {
    * those to come. Until it is closed.
    */
   serveAll(onError: (error: unknown, run: number | null) => void): void;
+  /**
+   * Starts what triggers and backfills want started, and sends notifications, from now on and until it is
+   * closed. The runs are those of whoever serves all. Several processes may do so at once.
+   */
+  startTriggers(options: TriggerOptions): Promise<void>;
   /** Whether a live engine, here or elsewhere, serves the run. */
   isServed(run: number): Promise<boolean>;
   /** The live engine that serves the run, if there is one. */
@@ -142,6 +160,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const serving = servingBy({ store, blobs, executors, capacity, shares }, () =>
     capacity.expectGpus(findGpus(settings, process.env, closing.signal)),
   );
+  const automation = automationOn({ dataDir, store, blobs });
   let takeover: Takeover | null = null;
   return {
     control,
@@ -153,6 +172,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
       takeover ??= new Takeover({ store, serve: serving.serve, onError });
       takeover.start();
     },
+    startTriggers: automation.start,
     isServed: async (run) => (await servedBy(store, run)) !== null,
     servedBy: (run) => servedBy(store, run),
     liveEngines: () => liveEngines(store),
@@ -163,7 +183,26 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
     close: async () => {
       closing.abort();
       takeover?.stop();
-      await closeAll([serving], [logs, store]);
+      await closeAll([serving, automation], [logs, store]);
+    },
+  };
+}
+
+function automationOn(parts: { readonly dataDir: string; readonly store: Store; readonly blobs: BlobStore }) {
+  const { dataDir, store, blobs } = parts;
+  let automation: Automation | null = null;
+  let isClosed = false;
+  return {
+    start: async ({ reach, signingKey, onProblem }: TriggerOptions): Promise<void> => {
+      const key = signingKey ?? (await signingKeyIn(join(dataDir, "webhook-signing-key")));
+      if (isClosed || automation !== null) return;
+      const send = webhookCaller({ signingKey: key, reach });
+      automation = new Automation({ store, blobs, clock: systemClock, cron: cronTicks(), send, onProblem });
+      automation.start();
+    },
+    close: async (): Promise<void> => {
+      isClosed = true;
+      await automation?.stop();
     },
   };
 }

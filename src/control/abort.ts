@@ -1,6 +1,7 @@
 // Ending an action from outside, with all that hangs on it.
 import { type Action, type ActionKey, isTerminal, step } from "../core/action.ts";
 import { afterRoot } from "../core/run.ts";
+import { noticesOf } from "../store/notice-rows.ts";
 import type { Change } from "../store/store.ts";
 import type { Parts } from "./parts.ts";
 
@@ -30,7 +31,8 @@ async function abortChanges(parts: Parts, action: Action, reason: string): Promi
     changes.push({ type: "release", reservation: { key: action.cacheKey, run: action.run, action: action.name } });
   if (action.parent === null) {
     const run = await parts.runById(action.run);
-    changes.push({ type: "updateRun", run: afterRoot({ ...run, abortReason: reason }, next) });
+    const ended = afterRoot({ ...run, abortReason: reason }, next);
+    changes.push({ type: "updateRun", run: ended }, ...(await noticesOf(parts.store, ended, next, parts.nowMs())));
   }
   return changes;
 }

@@ -27,6 +27,7 @@ import type {
   Scope,
   WantedAction,
 } from "./answers.ts";
+import { type Automation, automationOf } from "./automation.ts";
 import { explain, listCache, removeCache } from "./cache.ts";
 import { type CachedOutputs, openCachedOutputs } from "./cached-outputs.ts";
 import { abortCalls, attach, call } from "./calls.ts";
@@ -66,6 +67,14 @@ export type {
 } from "./answers.ts";
 
 export type { CachedOutput, CachedOutputs, HeldKey, Overwrite } from "./cached-outputs.ts";
+export type {
+  BackfillPreview,
+  NewBackfill,
+  NewTrigger,
+  Tick,
+  TriggerListing,
+  TriggerName,
+} from "./automation.ts";
 export type { Starter } from "./parts.ts";
 export { domains, type NewProject, type Project, type ProjectListing, type Projects } from "./projects.ts";
 export type { Paging } from "./records.ts";
@@ -73,7 +82,7 @@ export type { NewSecret, Secret, Secrets, SecretType } from "./secrets.ts";
 export type { Settings, SettingsKey, SettingsLevel } from "./settings.ts";
 export type { Deployed, DeployedTask, Deployment, TaskListing, Tasks, TaskVersion } from "./task-versions.ts";
 
-export interface Control extends TaskCalls {
+export interface Control extends TaskCalls, Automation {
   readonly projects: Projects;
   readonly tasks: Tasks;
   readonly secrets: Secrets;
@@ -153,6 +162,7 @@ export function openControl(options: ControlOptions): Control {
     secrets: openSecrets(parts, projects),
     settings: openSettings(parts, projects),
     cachedOutputs: openCachedOutputs(parts, projects),
+    ...automationOf(parts),
     createRun: (scope, run) => createRun(parts, scope, run),
     getRun: async (scope, name) => withCounts(parts, await getRun(parts, scope, name)),
     listRuns: (scope, listing) => listRuns(parts, scope, listing),

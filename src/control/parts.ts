@@ -4,8 +4,10 @@ import { fromPayload } from "../blob/payload.ts";
 import type { Action } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import type { Run } from "../core/run.ts";
+import type { CronTicks } from "../core/schedule.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
+import { cronTicks } from "../cron/cron.ts";
 import type { Logs } from "../logs/logs.ts";
 import { Documents } from "../store/documents.ts";
 import type { Store } from "../store/store.ts";
@@ -44,6 +46,7 @@ const maxKnownRuns = 1_000;
 export type Parts = ControlOptions & {
   readonly secretKey: SecretKey;
   readonly documents: Documents;
+  readonly cron: CronTicks;
   readonly changes: ChangeHub;
   literals(payload: Payload): Promise<Literals>;
   runById(id: number): Promise<Run>;
@@ -68,6 +71,7 @@ export function partsOf(options: ControlOptions): Parts {
     ...options,
     secretKey: options.secretKey ?? memoryKey(),
     documents: new Documents(options.store),
+    cron: cronTicks(),
     changes: new ChangeHub(options.store),
     literals: async (payload) => fromPayload(payload, options.blobs),
     runById,

@@ -5,6 +5,7 @@ import { GodwitError } from "../core/error.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { checkRunName, didYouMean, newRunName, rootName } from "../core/names.ts";
 import { newRun, type RunPlan, runId } from "../core/new-run.ts";
+import { checkRules } from "../core/notification.ts";
 import type { Run } from "../core/run.ts";
 import { specDigest, type TaskSpec } from "../core/task.ts";
 import { hashLiterals, type Payload } from "../core/value.ts";
@@ -23,6 +24,7 @@ export async function createRun(
   wanted: NewRun,
 ): Promise<{ readonly run: Run; readonly created: boolean }> {
   const spec = specOf(wanted);
+  if (wanted.origin?.notify !== undefined) checkRules(wanted.origin.notify);
   const inputs = await toPayload(wanted.inputs, parts.blobs);
   const inputsHash = hashLiterals(wanted.inputs);
   const recovers = wanted.recovers === null ? null : await getRun(parts, scope, wanted.recovers);

@@ -74,8 +74,8 @@ export function newRun(plan: RunPlan, nowMs: number): { readonly run: Run; reado
 }
 
 /** How runs of one task begin that nobody is there to ask for: what is deployed with a trigger. */
-export type Launch = Pick<Run, "bundle" | "source" | "overwriteCache" | "maxConcurrency"> & {
-  readonly taskVersion: string;
+export type Launch = Pick<Run, "bundle" | "source" | "overwriteCache" | "maxConcurrency" | "labels"> & {
+  readonly origin: Pick<RunOrigin, "taskVersion" | "env" | "message" | "notify">;
   /** Digest of its TaskSpec, which is kept as a document. */
   readonly spec: string;
   /** Null: as the task says, else 0. */

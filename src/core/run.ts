@@ -1,5 +1,6 @@
 // A run: one execution of a task with given inputs. Its state follows from its root action.
 import type { Action, Phase } from "./action.ts";
+import type { NotificationRule } from "./notification.ts";
 import type { BundleReference, TaskSpec } from "./task.ts";
 
 /** What people file a run under: key → value. */
@@ -27,6 +28,8 @@ export type RunOrigin = {
   readonly rerunActions: readonly string[];
   /** The Flyte protocol's RunSpec as the client sent it, base64 of its bytes. */
   readonly message: string | null;
+  /** Who is told of its end, besides those whom its project tells of all runs. Left out: nobody. */
+  readonly notify?: readonly NotificationRule[];
 };
 
 export type Run = {

@@ -28,7 +28,8 @@ const launch = {
   source: { file: "f", projectDir: "d" },
   overwriteCache: false,
   maxConcurrency: null,
-  taskVersion: "1",
+  labels: {},
+  origin: { taskVersion: "1", env: {}, message: null },
   spec: "s",
   priority: null,
 };

@@ -72,6 +72,8 @@ export type Trigger = TriggerKey & {
   readonly skipped: number;
   /** The first and the last tick of those that were missed last and not caught up with. */
   readonly passedOver: { readonly fromMs: number; readonly untilMs: number } | null;
+  /** Why its last tick could not be started, for people; it is tried again. */
+  readonly problem: string | null;
   readonly deployedAtMs: number;
   readonly deployedBy: string;
   readonly updatedAtMs: number;

@@ -12,6 +12,7 @@ import { afterRoot, type Run } from "../core/run.ts";
 import type { Capacity } from "../executor/capacity.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Documents } from "../store/documents.ts";
+import { noticesOf } from "../store/notice-rows.ts";
 import type { Change, Store } from "../store/store.ts";
 import type { LiveRows } from "./live-rows.ts";
 import type { ReadyQueue } from "./ready-queue.ts";
@@ -66,10 +67,16 @@ export function changesOf(
   return withRun(parts, next, changes);
 }
 
-async function withRun(parts: Pick<EngineParts, "store">, root: Action, changes: readonly Change[]): Promise<Changed> {
+async function withRun(
+  parts: Pick<EngineParts, "store" | "nowMs">,
+  root: Action,
+  changes: readonly Change[],
+): Promise<Changed> {
   const run = await runOf(parts, root.run);
   if (run === null) return { next: root, changes };
-  return { next: root, changes: [...changes, { type: "updateRun", run: afterRoot(run, root) }] };
+  const next = afterRoot(run, root);
+  const notices = isTerminal(next.phase) ? await noticesOf(parts.store, next, root, parts.nowMs()) : [];
+  return { next: root, changes: [...changes, { type: "updateRun", run: next }, ...notices] };
 }
 
 /** What an end lets go of: the reservation of its key, and children that nobody waits for any more. */

@@ -64,6 +64,7 @@ export const recordCodes = {
   taskVersion: 8,
   cachedOutput: 9,
   heldKey: 10,
+  backfill: 11,
 } as const satisfies Record<RecordKind, number>;
 
 export const phaseOf = decoder(phaseCodes);

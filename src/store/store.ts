@@ -72,6 +72,7 @@ export type RecordKind =
   | "taskVersion"
   | "trigger"
   | "triggerRevision"
+  | "backfill"
   | "secret"
   | "setting"
   | "notification"
