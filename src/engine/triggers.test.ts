@@ -199,7 +199,8 @@ test("a trigger is fired by hand, with other inputs, and its schedule goes on as
   assert.equal(run.name, "by-hand");
   assert.deepEqual(run.origin.trigger, { name: "nightly", revision: 1 });
   const [root] = await ground.store.actions([{ run: run.id, name: "a0" }]);
-  assert.deepEqual(JSON.parse((root?.inputs as { text: string }).text), inputs);
+  assert.ok(root?.inputs.type === "inline");
+  assert.deepEqual(JSON.parse(root.inputs.text), inputs);
   await ground.lookAt(startMs + 100 * minuteMs);
   assert.equal((await ground.runs()).length, 1);
 });
