@@ -69,8 +69,6 @@ const layers: Layers = {
   },
   engine: { may: ["core", "store", "blob", "executor"] },
   control: { may: ["core", "cron", "store", "blob", "logs"] },
-  wire: { may: ["core", "idl", "control"], packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect"] },
-  control: { may: ["core", "store", "blob", "logs"] },
   wire: { may: ["core", "idl", "storage", "control"], packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect"] },
   doctor: { may: ["core", "store", "blob"] },
   "index.ts": { may: ["core", "sdk/"] },

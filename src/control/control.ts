@@ -65,8 +65,6 @@ export type {
   Scope,
   WantedAction,
 } from "./answers.ts";
-
-export type { CachedOutput, CachedOutputs, HeldKey, Overwrite } from "./cached-outputs.ts";
 export type {
   BackfillPreview,
   NewBackfill,
@@ -75,6 +73,7 @@ export type {
   TriggerListing,
   TriggerName,
 } from "./automation.ts";
+export type { CachedOutput, CachedOutputs, HeldKey, Overwrite } from "./cached-outputs.ts";
 export type { Starter } from "./parts.ts";
 export { domains, type NewProject, type Project, type ProjectListing, type Projects } from "./projects.ts";
 export type { Paging } from "./records.ts";
