@@ -26,6 +26,10 @@ export const runRecord = (run: RunView) => ({
   bundle: run.bundle,
   recovers: run.recovers?.name ?? null,
   abortReason: run.abortReason,
+  labels: run.labels,
+  source: run.origin.source,
+  trigger: run.origin.trigger?.name ?? null,
+  version: run.origin.taskVersion,
   actions: run.counts,
 });
 

@@ -18,7 +18,16 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isGodwitError } from "../core/error.ts";
 import { fileDamage, salvage } from "./salvage.ts";
-import { child, insertAction, sampleEntry, sampleRun, startRun, succeeded } from "./sample-rows.suite.ts";
+import {
+  child,
+  insertAction,
+  putRecord,
+  sampleEntry,
+  sampleRecord,
+  sampleRun,
+  startRun,
+  succeeded,
+} from "./sample-rows.suite.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 import { readWal } from "./wal-file.ts";
@@ -46,6 +55,7 @@ before(async () => {
     assert.equal((await store.commit(calls.map(insertAction))).type, "committed");
     await store.commit([
       { type: "putCacheEntry", entry: sampleEntry({ key: String(id).padStart(64, "0") }) },
+      putRecord(sampleRecord({ kind: "image", version: `v${id}` })),
       { type: "putDocument", digest: `manifest-${id}`, text: "x".repeat(2_000) },
       {
         type: "insertAttempt",
@@ -66,7 +76,12 @@ before(async () => {
   copyFileSync(path, whole);
 });
 
-type Kept = { readonly runs: number; readonly children: number; readonly problems: readonly string[] };
+type Kept = {
+  readonly runs: number;
+  readonly children: number;
+  readonly records: number;
+  readonly problems: readonly string[];
+};
 
 async function kept(path: string): Promise<Kept> {
   const store = await openSqliteStore({ path });
@@ -74,7 +89,8 @@ async function kept(path: string): Promise<Kept> {
     const { items: runs } = await store.runs({ project: "default", domain: "development" }, 1_000);
     let children = 0;
     for (const { id } of runs) children += await childrenOf(store, id);
-    return { runs: runs.length, children, problems: await store.verify() };
+    const { items: records } = await store.listRecords({ kind: "image", order: "name" }, 1_000);
+    return { runs: runs.length, children, records: records.length, problems: await store.verify() };
   } finally {
     await store.close();
   }
@@ -114,8 +130,9 @@ test("one page, any page, that is zeroed costs the rows of that page at most", a
     const path = damaged(whole, zeroPage(page));
     const bytes = readFileSync(path);
     salvage(path, keepIn(path));
-    const { runs, children, problems } = await kept(path);
+    const { runs, children, records, problems } = await kept(path);
     assert.deepEqual(problems, [], `page ${page}`);
+    assert.ok(records >= runTotal - rowsOfPage, `page ${page}`);
     const lostRuns = runTotal - runs;
     // A run that is lost takes its actions along.
     assert.ok(lostRuns <= rowsOfPage && children >= (runTotal - lostRuns) * childTotal - rowsOfPage, `page ${page}`);
@@ -135,7 +152,7 @@ test("a file that is cut short keeps the rows before the cut", async () => {
   }
 });
 
-const everything: Kept = { runs: runTotal, children: runTotal * childTotal, problems: [] };
+const everything: Kept = { runs: runTotal, children: runTotal * childTotal, records: runTotal, problems: [] };
 
 const lostFiles: { readonly [what: string]: (path: string) => void } = {
   missing: (path) => rmSync(path),
