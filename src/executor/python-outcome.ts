@@ -2,11 +2,14 @@
 //
 // R1  An error file is a failure, whatever the exit code: Flyte's SDK exits with 0 after an exception of the user.
 // R2  Success is an exit code of 0 with outputs: a process that was cut off may have written half of them.
+// R3  A file that the task has made in its working directory, or elsewhere on this machine, stays: it is taken to
+//     the attempt's raw data before the directory goes.
 import type { BlobStore } from "../blob/blob.ts";
 import { toPayload } from "../blob/payload.ts";
 import { errorCodes } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
 import type { Launch, Outcome } from "../core/messages.ts";
+import type { Literals } from "../core/value.ts";
 import { containerErrorOf } from "../idl/error-message.ts";
 import { outputsOf } from "../idl/task-files.ts";
 import type { AttemptPaths, Storage } from "../storage/storage.ts";
@@ -44,9 +47,23 @@ export async function outcomeOf(
       `The task's process ended without an error and without outputs (${paths.outputs} is not there). ${exitMessage("It", exit, tails)}`,
     );
   try {
-    return { type: "succeeded", outputs: await toPayload(outputsOf(outputs, launch.spec.interface), blobs) };
+    const literals = await keptOutputs(launch, paths, outputsOf(outputs, launch.spec.interface), storage);
+    return { type: "succeeded", outputs: await toPayload(literals, blobs) };
   } catch (cause) {
     if (!isGodwitError(cause) || cause.code !== "data_loss") throw cause;
     return failed(errorCodes.outputInvalid, cause.message);
   }
+}
+
+/** R3. */
+async function keptOutputs(
+  { project, domain, runName, action, attempt, spec }: Launch,
+  { raw }: AttemptPaths,
+  literals: Literals,
+  storage: Storage,
+): Promise<Literals> {
+  const kept = await storage.keepLiterals(literals, raw);
+  if (kept !== literals)
+    await storage.writeOutputs({ project, domain, run: runName, action, attempt }, kept, spec.interface);
+  return kept;
 }

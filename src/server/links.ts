@@ -26,6 +26,8 @@ export type Links = {
     },
   ): Link;
   download(headers: Headers, file: { readonly path: string; readonly expiresInMs: number }): Link;
+  /** R2. `https://godwit.example.org`. */
+  origin(headers: Headers): string;
   /** R1. What an upload's link allows. Throws `permission_denied`. */
   allowedUpload(name: string, query: URLSearchParams): { readonly md5: Uint8Array | null; readonly maxBytes: number };
   /** R1. Throws `permission_denied`. */
@@ -69,10 +71,12 @@ export function createLinks({ signer, root, publicUrl, maxUploadBytes, nowMs }: 
         "permission_denied",
         "This link was not made by this server, or it was altered. Ask for a new one, and use it as it is.",
       );
+    // Clients look for "request has expired".
     if (Number(query.get("expires")) * 1_000 <= nowMs())
-      throw new GodwitError("permission_denied", "This link has expired. Ask for a new one.");
+      throw new GodwitError("permission_denied", "The request has expired with its link. Ask for a new link.");
   };
   return {
+    origin: (headers) => publicUrl ?? originOf(headers),
     upload: (headers, { path, md5, expiresInMs, maxBytes = maxUploadBytes }) =>
       make("PUT", headers, path, expiresInMs, {
         max: String(Math.min(maxBytes, maxUploadBytes)),

@@ -23,6 +23,7 @@ import { contained } from "./containment.ts";
 import { Exports } from "./exports.ts";
 import { removeAbandoned, type StoredFile, type WriteOptions, writeFileWhole } from "./files.ts";
 import { importedLiterals } from "./imports.ts";
+import { keptLiterals } from "./keeping.ts";
 import {
   type ActionPlace,
   type AttemptPaths,
@@ -85,11 +86,15 @@ export type Storage = {
   actionInputs(place: ActionPlace): string;
   /** Exactly as a client sent them: they may say more than literals do. Replaces what is there. */
   writeActionInputs(place: ActionPlace, bytes: Uint8Array): Promise<string>;
+  /** Where files lie that an action's inputs name and nobody else keeps. */
+  actionFiles(place: ActionPlace): string;
   /** Writes them, unless they are there. Blobs become plain files. */
   ensureActionInputs(place: ActionPlace, literals: Literals, types: TypedInterface): Promise<string>;
   attempt(place: AttemptPlace): AttemptPaths;
   /** With its directories made. */
   makeAttempt(place: AttemptPlace): Promise<AttemptPaths>;
+  /** Replaces what is there. */
+  writeOutputs(place: AttemptPlace, literals: Literals, types: TypedInterface): Promise<void>;
   /** The attempt's directory, with `outputs.pb` in it: written from the literals unless it is there (R1). */
   ensureOutputs(place: AttemptPlace, literals: Literals, types: TypedInterface): Promise<string>;
   /** As `ensureOutputs` for a trace, which has no attempts: the path of its `outputs.pb`, beside its inputs. */
@@ -102,6 +107,11 @@ export type Storage = {
   readOptional(path: string, maxBytes: number): Promise<Uint8Array | null>;
   /** The same values with files and tables that Godwit keeps at plain paths, for other languages. */
   exportLiterals(literals: Literals): Promise<Literals>;
+  /**
+   * The same values with files that lie elsewhere on this machine brought to the directory, which is below
+   * the root; the very same object if there were none.
+   */
+  keepLiterals(literals: Literals, dir: string): Promise<Literals>;
   /** The same values with files and tables that lie at plain paths taken into the blob store. */
   importLiterals(literals: Literals): Promise<Literals>;
 };
@@ -157,6 +167,7 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     runBase: (scope, run) => runBaseOf(root, { ...scope, run }),
     actionInputs,
     writeActionInputs: async (place, bytes) => (await write(actionInputs(place), bytes, false)).path,
+    actionFiles: (place) => join(actionDirOf(root, place), "files"),
     ensureActionInputs: async (place, literals, types) => {
       const path = actionInputs(place);
       if (!(await isThere(path))) await write(path, inputsBytes(await exports.literals(literals), types), false);
@@ -167,6 +178,9 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
       const paths = attemptPathsOf(root, place);
       await translated(paths.raw, () => mkdir(paths.raw, { recursive: true }));
       return paths;
+    },
+    writeOutputs: async (place, literals, types) => {
+      await write(attemptPathsOf(root, place).outputs, outputsBytes(literals, types), false);
     },
     ensureOutputs: async (place, literals, types) => {
       const { dir, outputs } = attemptPathsOf(root, place);
@@ -182,6 +196,7 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     exportFile: (digest, name) => exports.file(digest, name),
     readOptional: (path, maxBytes) => readOptional(path, maxBytes),
     exportLiterals: (literals) => exports.literals(literals),
+    keepLiterals: (literals, dir) => keptLiterals(literals, { root, dir }),
     importLiterals: (literals) => importedLiterals(literals, { blobs, root }),
   };
 }

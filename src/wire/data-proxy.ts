@@ -42,7 +42,7 @@ const expiryMs = (expiresIn: Duration | undefined): number =>
 async function uploadLocation(asking: Asking, request: CreateUploadLocationRequest) {
   const { storage, links } = asking.parts;
   const scope = await scopeOf(asking, request);
-  await asking.parts.control.projects.get(scope.project);
+  await asking.parts.control.projects.check(scope);
   const { contentMd5, filename, filenameRoot } = request;
   const md5 = contentMd5.byteLength === 0 ? null : contentMd5;
   if (md5 !== null && md5.byteLength !== 16)

@@ -7,15 +7,17 @@ import type { ConditionAction, TaskAction, TraceAction } from "#idl/flyteidl2/wo
 import type { Enqueued } from "../control/control.ts";
 import type { ActionError } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
+import type { TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import { containerErrorOf } from "../idl/error-message.ts";
 import { interfaceOf } from "../idl/interface-message.ts";
 import { phaseOf } from "../idl/phase-message.ts";
-import { inputsOf, outputsOf } from "../idl/task-files.ts";
+import { contextOf, inputsBytes, literalsOfInputs, outputsOf } from "../idl/task-files.ts";
 import { msOfTimestamp } from "../idl/time-message.ts";
 import { inlineTask } from "./called-task.ts";
 import { conditionOf } from "./conditions.ts";
 import { type ActionRef, type Asking, actionRef, present, required } from "./identifiers.ts";
+import { inputsMessageOf } from "./inputs.ts";
 import type { WireParts } from "./parts.ts";
 
 /** What both services' requests say. */
@@ -43,8 +45,7 @@ async function calledBy(asking: Asking, ref: ActionRef, { spec, inputUri, group 
   switch (spec.case) {
     case "task": {
       const task = await inlineTask(asking, present("task.spec", spec.value.spec));
-      const bytes = await asking.parts.storage.readInputs(required("input_uri", inputUri));
-      const inputs = inputsOf(bytes, task.spec.interface);
+      const inputs = await childInputs(asking.parts, ref, task.spec, required("input_uri", inputUri));
       return { type: "task", name, spec: task.spec, inputs, group: group === "" ? null : group };
     }
     case "trace":
@@ -54,6 +55,21 @@ async function calledBy(asking: Asking, ref: ActionRef, { spec, inputUri, group 
     case undefined:
       throw new GodwitError("invalid_argument", "Say what is called: a task, a trace or a condition.");
   }
+}
+
+/** R1. Files that lie in the parent's working directory are brought along: it goes when the parent's attempt ends. */
+async function childInputs(
+  { storage }: WireParts,
+  { scope, run, action }: ActionRef,
+  { interface: types }: TaskSpec,
+  uri: string,
+): Promise<Literals> {
+  const place = { ...scope, run, action };
+  const message = inputsMessageOf(await storage.readInputs(uri));
+  const literals = literalsOfInputs(message, types);
+  const kept = await storage.keepLiterals(literals, storage.actionFiles(place));
+  if (kept !== literals) await storage.writeActionInputs(place, inputsBytes(kept, types, contextOf(message)));
+  return kept;
 }
 
 type Traced = Omit<Extract<Enqueued, { readonly type: "trace" }>, "type" | "name">;

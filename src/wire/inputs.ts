@@ -22,12 +22,14 @@ export type GivenInputs = {
 };
 
 export async function givenInputs({ parts }: Asking, task: CalledTask, ref: InputsRef): Promise<GivenInputs> {
-  const sent = ref.case === "offloadedInputData" ? decoded(await parts.storage.readInputs(ref.value.uri)) : ref.value;
+  const sent =
+    ref.case === "offloadedInputData" ? inputsMessageOf(await parts.storage.readInputs(ref.value.uri)) : ref.value;
   const message = completed(sent ?? create(InputsSchema, {}), task);
   return { literals: literalsOfInputs(message, task.spec.interface), bytes: toBinary(InputsSchema, message) };
 }
 
-function decoded(bytes: Uint8Array): Inputs {
+/** Throws `invalid_argument` for bytes that are something else. */
+export function inputsMessageOf(bytes: Uint8Array): Inputs {
   try {
     return fromBinary(InputsSchema, bytes);
   } catch (cause) {

@@ -21,6 +21,8 @@ export type Link = {
 };
 
 export type Links = {
+  /** How the client reached us: `https://godwit.example.org`. */
+  readonly origin: (headers: Headers) => string;
   readonly upload: (
     headers: Headers,
     file: { readonly path: string; readonly md5: Uint8Array | null; readonly expiresInMs: number },

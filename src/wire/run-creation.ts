@@ -15,6 +15,7 @@ import { extrasOf, type RunSpecExtras } from "./run-spec.ts";
 export async function createRun(asking: Asking, request: CreateRunRequest): Promise<Run> {
   const { control, storage } = asking.parts;
   const { scope, name } = await placeOf(asking, request);
+  await control.projects.check(scope);
   const task = await taskOf(asking, request);
   const inputs = await givenInputs(asking, task, request.inputWrapper);
   const { run, created } = await control.createRun(scope, newRun(name, task, request, inputs.literals));

@@ -4,9 +4,14 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { actionsService } from "./actions-service.ts";
 import { clusterService } from "./cluster-service.ts";
 import { dataProxyService } from "./data-proxy.ts";
+import { identityServices } from "./identity-services.ts";
 import type { WireParts } from "./parts.ts";
+import { projectService } from "./project-service.ts";
 import { queueServices } from "./queue-services.ts";
 import { runService } from "./run-service.ts";
+import { secretService } from "./secret-service.ts";
+import { settingsService } from "./settings-service.ts";
+import { taskService } from "./task-service.ts";
 
 export type { Link, Links, WireParts } from "./parts.ts";
 
@@ -19,4 +24,9 @@ export const routes =
     runService(router, parts);
     actionsService(router, parts);
     queueServices(router, parts);
+    taskService(router, parts);
+    projectService(router, parts);
+    secretService(router, parts);
+    settingsService(router, parts);
+    identityServices(router, parts);
   };
