@@ -26,7 +26,7 @@ import { columnMessages, columnsOf, dimensionalityOf, dimensions } from "./type-
 import { storedTypeMessage, tagOfStored, variantOfTag, variantOfValue } from "./union-variant.ts";
 
 /** R2. */
-export const wholeTag = "flyteidl2.core.Literal";
+const wholeTag = "flyteidl2.core.Literal";
 
 /**
  * `type`: the variable's; null if nobody knows. A value of one member of a union is made one of the union, and a
@@ -112,7 +112,7 @@ function binaryMessage({ tag, value, contentHash }: BinaryLiteral): Message {
 }
 
 /** R2. Null: somebody else's use of the tag. */
-export function wholeOf(bytes: Uint8Array): Message | null {
+function wholeOf(bytes: Uint8Array): Message | null {
   try {
     return fromBinary(LiteralSchema, bytes);
   } catch {

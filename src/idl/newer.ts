@@ -161,6 +161,3 @@ export const newerOperations = {
 
 /** R2. Of flyteidl2.workflow.RunSource. */
 export const newerRunSources = { tracked: 4 as RunSource, artifactTrigger: 5 as RunSource } as const;
-
-/** Of flyteidl2.workflow.ClusterEvent.Type. */
-export const clusterEventTypes = { unspecified: 0, normal: 1, warning: 2 } as const;

@@ -5,7 +5,7 @@ import type { Phase } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 
 /** Newer than the npm package, whose enum does not name it; in messages an enum is its number. */
-export const recoveredPhase = 10 as ActionPhase;
+const recoveredPhase = 10 as ActionPhase;
 
 const numbers: { readonly [phase in Phase]: ActionPhase } = {
   queued: ActionPhase.QUEUED,
