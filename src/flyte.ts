@@ -2,11 +2,18 @@
 // tasks, and its services.
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
+import type { Control, Scope } from "./control/control.ts";
+import { isGodwitError } from "./core/error.ts";
+import { shortHash } from "./core/hash.ts";
+import { specDigest } from "./core/task.ts";
 import type { Executor } from "./executor/executor.ts";
 import { pythonExecutor } from "./executor/python.ts";
-import { operatorsPython } from "./executor/python-environments.ts";
 import { sleepExecutor } from "./executor/sleep.ts";
 import type { ExecutorParts, Godwit } from "./godwit.ts";
+import { buildImagePlace, buildImageTask } from "./images/build-task.ts";
+import { imageExecutor } from "./images/image-executor.ts";
+import { openImages } from "./images/images.ts";
+import type { ImageSettings } from "./settings/settings.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { routes, type WireParts } from "./wire/wire.ts";
 
@@ -14,7 +21,34 @@ export type FlyteConfig = {
   readonly dataDir: string;
   /** `host:port` at which tasks on this machine reach the server; asked for at each attempt. */
   readonly endpoint: () => string;
+  readonly images: ImageSettings;
 };
+
+/**
+ * Deploys what clients expect to be there without anybody having deployed it. Its version is its content, so
+ * that a newer Godwit's is another one. The project is archived: there is nothing in it for people.
+ */
+export async function deployBuiltIns({ control }: Pick<Godwit, "control">): Promise<void> {
+  const spec = buildImageTask();
+  const scope: Scope = { ...buildImagePlace, caller: "godwit" };
+  const version = shortHash(specDigest(spec));
+  try {
+    await control.tasks.get(scope, spec.name, version);
+  } catch (error) {
+    if (!isGodwitError(error) || error.code !== "not_found") throw error;
+    await makeProject(control, buildImagePlace.project);
+    await control.tasks.deploy(scope, { version, spec });
+  }
+}
+
+async function makeProject(control: Control, id: string): Promise<void> {
+  try {
+    await control.projects.create({ id, description: "Godwit's own." });
+  } catch (error) {
+    if (!isGodwitError(error) || error.code !== "already_exists") throw error;
+  }
+  await control.projects.update(id, { state: "archived" });
+}
 
 /** Half of it is there before Godwit is, and half after it. */
 export type Flyte = {
@@ -26,19 +60,34 @@ export type Flyte = {
 
 export const storageRoot = (dataDir: string): string => join(dataDir, "storage");
 
-export function flyte({ dataDir, endpoint }: FlyteConfig): Flyte {
+export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Flyte {
   let opened: Storage | null = null;
   const storage = (): Storage => {
     if (opened === null) throw new Error("The storage is opened with Godwit.");
     return opened;
   };
+  const images = openImages({
+    directory: join(dataDir, "images"),
+    settings,
+    env: process.env,
+    read: (uri, maxBytes) => storage().read(uri, maxBytes),
+  });
   return {
     executors: async ({ blobs, logs, capacity, control, clock }) => {
       opened = await openStorage({ root: storageRoot(dataDir), blobs });
       const tmpDir = join(dataDir, "tmp");
-      const environments = operatorsPython();
       return [
-        pythonExecutor({ blobs, storage: opened, logs, calls: control, capacity, tmpDir, endpoint, environments }),
+        pythonExecutor({
+          blobs,
+          storage: opened,
+          logs,
+          calls: control,
+          capacity,
+          tmpDir,
+          endpoint,
+          environments: images,
+        }),
+        imageExecutor({ images, blobs, logs, clock, capacity }),
         sleepExecutor({ blobs, capacity, clock }),
       ];
     },
@@ -49,6 +98,7 @@ export function flyte({ dataDir, endpoint }: FlyteConfig): Flyte {
         storage: storage(),
         callerOf,
         links,
+        findImage: (scope, name) => images.find(scope, name),
         adoptBundle: (digest, archive) => godwit.adoptBundle(digest, archive),
       }),
   };

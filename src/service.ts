@@ -1,7 +1,7 @@
 // Wires Godwit into a server: one data directory, one port. Beside godwit.ts the only file that goes past
 // doors.
 import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
-import { type Flyte, flyte } from "./flyte.ts";
+import { deployBuiltIns, type Flyte, flyte } from "./flyte.ts";
 import { type Godwit, openGodwit } from "./godwit.ts";
 import {
   authenticated,
@@ -17,12 +17,13 @@ import {
   startServer,
   tokenPage,
 } from "./server/server.ts";
-import type { Decisions, ServerSettings } from "./settings/settings.ts";
+import type { Decisions, ImageSettings, ServerSettings } from "./settings/settings.ts";
 
 export type ServiceConfig = {
   readonly dataDir: string;
   readonly engine: Decisions;
   readonly server: ServerSettings;
+  readonly images: ImageSettings;
   /** Who everybody is where no login is needed. */
   readonly user: string;
   readonly log: Log;
@@ -39,13 +40,14 @@ export type Service = {
 type Parts = { readonly godwit: Godwit; readonly protocol: Flyte; readonly auth: Auth; readonly links: Links };
 
 export async function openService(config: ServiceConfig): Promise<Service> {
-  const { dataDir, engine, server: settings, log } = config;
+  const { dataDir, engine, server: settings, images, log } = config;
   let port = settings.port;
-  const protocol = flyte({ dataDir, endpoint: () => `localhost:${port}` });
+  const protocol = flyte({ dataDir, endpoint: () => `localhost:${port}`, images });
   const { executors } = protocol;
   const godwit = await openGodwit({ dataDir, settings: engine, executors, onText: (text) => log.warn({}, text) });
   const metrics = createMetrics(godwit.store);
   try {
+    await deployBuiltIns(godwit);
     const key = await readSigningKey(dataDir);
     const auth: Auth =
       settings.auth === "none"

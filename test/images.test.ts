@@ -20,7 +20,7 @@ test("a task of a built image has its variables, under its own, and its files, a
     },
     [file("notes.txt", "from the image")],
   );
-  const executor = openExecutor(python, { environments: { resolve: async (name) => images.resolve(name) } });
+  const executor = openExecutor(python, { environments: { resolve: (name) => images.resolve(name) } });
   const output = { type: "map", value: text } as const;
   const variables = await succeeds(executor, { function: "environment", output, image, env: { BOTH: "task" } });
   assert(variables.type === "map");
@@ -32,7 +32,7 @@ test("a task of a built image has its variables, under its own, and its files, a
       { type: "string", value: "task" },
     ],
   );
-  assert.deepEqual(VIRTUAL_ENV, { type: "string", value: images.resolve(image).env.VIRTUAL_ENV });
+  assert.deepEqual(VIRTUAL_ENV, { type: "string", value: (await images.resolve(image)).env.VIRTUAL_ENV });
   assert.deepEqual(await succeeds(executor, { function: "texts", output, image }), {
     type: "map",
     entries: { "notes.txt": { type: "string", value: "from the image" } },

@@ -64,7 +64,7 @@ const layers: Layers = {
   // Its builds are attempts of an executor of its own; a build's lock goes with its process, as an engine's does.
   images: {
     doors: ["images/build-task.ts"],
-    may: ["core", "idl", "blob", "executor", "store/engine-locks.ts"],
+    may: ["core", "settings", "idl", "blob", "executor", "store/engine-locks.ts"],
     packages: ["#idl", "@bufbuild/protobuf"],
   },
   engine: { may: ["core", "store", "blob", "executor"] },
@@ -107,7 +107,7 @@ const layers: Layers = {
     ],
   },
   "flyte.ts": {
-    may: ["core", "executor/", "storage", "wire", "godwit.ts"],
+    may: ["core", "settings", "executor/", "images/", "control", "storage", "wire", "godwit.ts"],
     packages: ["@connectrpc/connect"],
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },

@@ -24,23 +24,16 @@ export async function serveUntilStopped(serving: Serving): Promise<number> {
   const { dataDir, io } = serving;
   const interrupts = new Interrupts(() => {});
   try {
-    const [{ openService }, { openLog }, { readDecisions, readServerSettings, settingsFile }] = await Promise.all([
-      import("../service.ts"),
-      import("../server/server.ts"),
-      import("../settings/settings.ts"),
-    ]);
+    const [{ openService }, { openLog }, { readDecisions, readImageSettings, readServerSettings, settingsFile }] =
+      await Promise.all([import("../service.ts"), import("../server/server.ts"), import("../settings/settings.ts")]);
     const env = serving.config === null ? io.env : { ...io.env, GODWIT_CONFIG: serving.config };
-    const server = readServerSettings({
-      file: settingsFile({ dataDir, env }),
-      isNamed: (env.GODWIT_CONFIG ?? "") !== "",
-      env,
-      flags: serving.options,
-      defaults: serving.defaults,
-    });
+    const sources = { file: settingsFile({ dataDir, env }), isNamed: (env.GODWIT_CONFIG ?? "") !== "", env };
+    const server = readServerSettings({ ...sources, flags: serving.options, defaults: serving.defaults });
+    const images = readImageSettings(sources);
     const engine = readDecisions({ dataDir, env });
     const { logLevel: level, logFormat: format } = server;
     const log = openLog({ level, format, write: (line) => io.stderr.write(line) });
-    const service = await openService({ dataDir, engine, server, user: userName(io), log });
+    const service = await openService({ dataDir, engine, server, images, user: userName(io), log });
     let stop = async (): Promise<void> => {};
     try {
       await announce(service, serving, Math.round(performance.now() - startedAtMs));

@@ -45,11 +45,6 @@ hasEntry = os.path.exists(os.path.join(scripts, "a0"))
 print(json.dumps({"python": sys.executable, "bin": scripts, "flyteVersion": version, "hasEntry": hasEntry}))
 `;
 
-/** Every image is the operator's own environment, `GODWIT_PYTHON`, or what \`python3\` is. */
-export const operatorsPython = (env: NodeJS.ProcessEnv = process.env): Environments => ({
-  resolve: async () => ({ python: env.GODWIT_PYTHON ?? "python3" }),
-});
-
 export class PythonEnvironments {
   readonly #environments: Environments;
   readonly #known = new Map<string, Promise<PythonEnvironment>>();

@@ -1,12 +1,11 @@
-// The task that clients with `image.builder: remote` look up, and run, to have an image built. It is there
-// without having been deployed.
+// The task that clients with `image.builder: remote` look up, and run, to have an image built.
 import { noTimeouts } from "../core/action.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { TaskSpec } from "../core/task.ts";
 import { soleOutput, type Variable } from "../core/value.ts";
 
 /** Where clients look it up. */
-export const buildImageTaskId = { project: "system", domain: "production", name: "build-image", version: "1" } as const;
+export const buildImagePlace = { project: "system", domain: "production" } as const;
 
 const text = (name: string, description: string): Variable => ({
   name,
@@ -18,8 +17,8 @@ const text = (name: string, description: string): Variable => ({
 
 /** Takes what clients pass, and gives what they name as the image of their tasks. */
 export const buildImageTask = (): TaskSpec => ({
-  name: buildImageTaskId.name,
-  shortName: buildImageTaskId.name,
+  name: "build-image",
+  shortName: "build-image",
   environment: "images",
   description: "Prepares a Python environment for an image's spec.",
   location: null,

@@ -74,7 +74,7 @@ test("a build gives the image's URI, and its log is the attempt's", { skip }, as
   const result = await outcomeOf(executor, launch);
   assert(result.type === "succeeded" && result.outputs.type === "inline", JSON.stringify(result));
   const { o0 } = JSON.parse(result.outputs.text) as { o0: { value: string } };
-  assert.ok(images.resolve(o0.value).python.endsWith("/venv/bin/python"));
+  assert.ok((await images.resolve(o0.value)).python.endsWith("/venv/bin/python"));
   assert.match(lines.map(({ text }) => text).join("\n"), /^Python 3(.|\n)*Prepared godwit-venv/);
   await executor.close();
 });

@@ -2,13 +2,16 @@
 // has a flyte of one line so that nothing has to be downloaded.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ImageSpecSchema, LayerSchema } from "#idl/flyteidl2/imagebuilder/definition_pb.js";
 import { type ArchivedFile, packArchive } from "../blob/archive.ts";
-import { defaultImageSettings, type ImageSettings, type Images, openImages } from "./images.ts";
+import { defaultImageSettings, type ImageSettings } from "../settings/settings.ts";
+import { type Images, openImages } from "./images.ts";
+import type { Variables } from "./variables.ts";
 
 export const dir = mkdtempSync(join(tmpdir(), "godwit-images-"));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -79,12 +82,16 @@ export function environmentWith(flyteVersion: string): string {
   return directory;
 }
 
-export const open = (settings: Partial<ImageSettings> = {}, directory = join(dir, `images-${count++}`)): Images =>
+export const open = (
+  settings: Partial<ImageSettings> = {},
+  directory = join(dir, `images-${count++}`),
+  env: Variables = process.env,
+): Images =>
   openImages({
     directory,
     settings: { ...defaultImageSettings, ...settings },
-    env: process.env,
-    locate: (uri) => uri,
+    env,
+    read: (uri) => readFile(uri),
   });
 
 export const scope = { project: "flytesnacks", domain: "development" };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { isGodwitError } from "../core/error.ts";
 import { built, dir, environmentWith, file, open, scope, skip } from "./images.fixture.ts";
@@ -36,7 +36,7 @@ test("an image has its packages, the operator's flyte and its programs, its vari
     },
     [file("src/a.py", "a = 1\n"), file("src/deep/c.txt", "c")],
   );
-  const found = images.resolve(image);
+  const found = await images.resolve(image);
   const program = "import iniconfig, flyte, sys; print(flyte.__version__, iniconfig.__file__.startswith(sys.prefix))";
   assert.equal(run(found, "-c", program), "2.12.1 True");
   assert.equal(execFileSync("a0", { env: { ...found.env }, encoding: "utf8" }).trim(), "a0 of 2.12.1");
@@ -81,7 +81,7 @@ test("a built image is found by its name in its project, until it is gone", { sk
   assert.equal(open({ python }, directory).find(scope, "flyte:abc"), image);
   rmSync(join(directory, image.slice("godwit-venv://".length)), { recursive: true });
   assert.equal(images.find(scope, "flyte:abc"), null);
-  assert.throws(() => images.resolve(image), { code: "failed_precondition", message: /not here any more/ });
+  await assert.rejects(images.resolve(image), { code: "failed_precondition", message: /not here any more/ });
 });
 
 test("an image stands on another that was built here", { skip }, async () => {
@@ -93,7 +93,7 @@ test("an image stands on another that was built here", { skip }, async () => {
     baseImage: below.image,
     layers: [{ case: "env", value: { envVariables: { UPPER: "$LEVEL" } } }],
   });
-  const { env: variables, workdir, ...rest } = images.resolve(above.image);
+  const { env: variables, workdir, ...rest } = await images.resolve(above.image);
   assert.equal(variables.LEVEL, "1");
   assert.deepEqual(readdirSync(workdir as string), ["a"]);
   assert.equal(run({ env: variables, workdir, ...rest }, "-c", "import flyte; print(flyte.__version__)"), "2.12.1");
@@ -131,25 +131,32 @@ test("commands run in the working directory with the image's own Python", { skip
   const images = open({ python, allowCommands: true });
   const cmd = ["mkdir -p made", "cd made && python -c 'import flyte, sys; print(sys.prefix)' > prefix"];
   const { image } = await built(images, { baseImage: published, layers: [{ case: "commands", value: { cmd } }] });
-  const { workdir, env } = images.resolve(image);
+  const { workdir, env } = await images.resolve(image);
   assert.equal(readFileSync(join(workdir as string, "made", "prefix"), "utf8").trim(), env.VIRTUAL_ENV);
 });
 
-test("references mean what the operator says, and nothing else", { skip }, () => {
+test("references mean what the operator says, and nothing else", { skip }, async () => {
   const references = { "team/*": python, "team/exact:1": "/nowhere" };
   const images = open({ python, references });
   const program = join(python, "bin", "python");
   for (const image of ["auto", "", published, "ghcr.io/flyteorg/flyte:py3.12-v2.0.0", "team/x:2"])
-    assert.equal(images.resolve(image).python, program);
+    assert.equal((await images.resolve(image)).python, program);
   const refused = (image: string, message: RegExp) =>
-    assert.throws(
-      () => images.resolve(image),
-      (error) => isGodwitError(error) && error.code === "failed_precondition" && message.test(error.message),
-    );
-  refused("team/exact:1", /images\.references.*\/nowhere/);
-  refused("nvcr.io/pytorch:1", /not known here.*image\.builder: remote.*images\.references/);
-  refused("godwit-venv://0", /not known/);
-  assert.throws(() => open().resolve("auto"), { code: "failed_precondition", message: /images\.python/ });
+    assert.rejects(images.resolve(image), { code: "failed_precondition", message });
+  await refused("team/exact:1", /images\.references.*\/nowhere/);
+  await refused("nvcr.io/pytorch:1", /not known here.*image\.builder: remote.*images\.references/);
+  await refused("godwit-venv://0", /not known/);
+  await assert.rejects(open({ python: "/nowhere" }).resolve("auto"), { message: /images\.python/ });
+});
+
+test("where the operator has named none, an environment that has flyte is found: the active one, or that of python3", {
+  skip,
+}, async () => {
+  const active = open({}, undefined, { ...process.env, VIRTUAL_ENV: python });
+  assert.equal(dirname((await active.resolve(published)).python), join(python, "bin"));
+  const path = [join(python, "bin"), process.env.PATH].join(delimiter);
+  const onPath = open({}, undefined, { ...process.env, PATH: path, VIRTUAL_ENV: undefined });
+  assert.equal(dirname((await onPath.resolve("auto")).python), join(python, "bin"));
 });
 
 test("what an image stands on has to be known, and its Python to be there", { skip }, async () => {
@@ -158,8 +165,4 @@ test("what an image stands on has to be known, and its Python to be there", { sk
     code: "failed_precondition",
     message: /Python 3\.99/,
   });
-  const uploads = open({ python });
-  const order = { ...scope, name: "a:b", spec: join(dir, "none"), context: "" };
-  const listener = { print: () => {}, signal: new AbortController().signal };
-  await assert.rejects(uploads.build(order, listener), { code: "not_found" });
 });

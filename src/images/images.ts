@@ -5,44 +5,22 @@
 //     stands on. Equal content is one environment, whoever asks.
 // R2  A reference that nobody can resolve is refused and says how to map it; nothing runs in an
 //     environment that was not meant.
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type ArchivedFile, unpackArchive } from "../blob/archive.ts";
-import { GodwitError } from "../core/error.ts";
+import { type ArchivedFile, type ArchiveLimits, unpackArchive } from "../blob/archive.ts";
 import { canonicalJson, hashParts, sha256Hex } from "../core/hash.ts";
+import type { ImageSettings } from "../settings/settings.ts";
 import { type BuildListener, Builds, writeWhole } from "./builds.ts";
 import type { CommandContext } from "./command.ts";
 import { type Environment, makeEnvironment, writeScripts } from "./environment.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { type Ground, Pythons } from "./pythons.ts";
-import { type Recipe, readRecipe } from "./recipe.ts";
+import { maxSpecBytes, type Recipe, readRecipe } from "./recipe.ts";
 import { type ImageRecord, imageUri, References, type ResolvedImage } from "./references.ts";
 import { installPackage, takeSteps } from "./steps.ts";
 import { buildVariables, type Variables } from "./variables.ts";
 
 export type { ResolvedImage } from "./references.ts";
-
-/** What operators decide about images. */
-export type ImageSettings = {
-  /** The environment that published images stand for, as its directory or its Python. Null: there is none. */
-  readonly python: string | null;
-  /** Other references, `*` standing for anything, and the environment that each stands for. */
-  readonly references: { readonly [image: string]: string };
-  /** Whether images may run commands while they are built, as the server's own user. */
-  readonly allowCommands: boolean;
-  /** Whether system packages have to be there already, or are not looked at. */
-  readonly aptPackages: "check" | "ignore";
-  /** Built at once by this process. */
-  readonly maxBuilds: number;
-};
-
-export const defaultImageSettings: ImageSettings = {
-  python: null,
-  references: {},
-  allowCommands: false,
-  aptPackages: "check",
-  maxBuilds: 2,
-};
 
 export type ImagesOptions = {
   /** Environments get their directories below it; it is created if need be. */
@@ -50,8 +28,8 @@ export type ImagesOptions = {
   readonly settings: ImageSettings;
   /** The server's own variables. */
   readonly env: Variables;
-  /** The file that a client has uploaded, by the URI it was told. Throws for what is not an upload. */
-  readonly locate: (uri: string) => string | Promise<string>;
+  /** What a client has uploaded, by the URI it was told. Throws for what is not there or larger. */
+  readonly read: (uri: string, maxBytes: number) => Promise<Uint8Array>;
 };
 
 export type ImageScope = { readonly project: string; readonly domain: string };
@@ -70,8 +48,11 @@ export interface Images {
   build(order: ImageOrder, listener: BuildListener): Promise<string>;
   /** The URI of what was built under `name:tag`, if it is still there. */
   find(scope: ImageScope, name: string): string | null;
-  /** R2: throws `failed_precondition`. */
-  resolve(image: string): ResolvedImage;
+  /**
+   * What a task's image stands for. A published one, where the operator has named no environment and none is
+   * found, is prepared at its first use. R2: throws `failed_precondition`.
+   */
+  resolve(image: string): Promise<ResolvedImage>;
   /** Removes what dead processes have left. Never rejects. */
   clean(): Promise<void>;
   /** Calls off what is being built. */
@@ -83,7 +64,7 @@ export const openImages = (options: ImagesOptions): Images => new LocalImages(op
 /** What a change of how images are made would have to change. */
 const makerVersion = 1;
 /** Of the files that a spec names. They are held in memory while they are unpacked. */
-const limits = { maxFiles: 20_000, maxBytes: 256 * 1024 * 1024 };
+const limits: ArchiveLimits = { maxFiles: 20_000, maxBytes: 256 * 1024 * 1024 };
 
 class LocalImages implements Images {
   readonly #options: ImagesOptions;
@@ -99,28 +80,15 @@ class LocalImages implements Images {
       const record = this.#builds.record<ImageRecord>(hash);
       return record === null ? null : { record, directory: this.#builds.path(hash) };
     });
-    this.#pythons = new Pythons({ env: buildVariables(env), settings });
+    this.#pythons = new Pythons({ env, settings });
   }
 
   async build(order: ImageOrder, listener: BuildListener): Promise<string> {
-    const { settings, locate } = this.#options;
-    const recipe = readRecipe(await uploaded(order.spec, locate), settings);
-    const files = order.context === "" ? [] : await unpackArchive([await uploaded(order.context, locate)], limits);
-    const ground = await this.#pythons.groundOf(recipe, (image) => this.#references.resolve(image));
-    const hash = sha256Hex(
-      canonicalJson({
-        makerVersion,
-        recipe,
-        files: files.map(({ path, bytes, executable }) => [path, sha256Hex(bytes), executable]).sort(),
-        ground,
-        aptPackages: settings.aptPackages,
-      }),
-    );
-    const isThere = this.#builds.record<ImageRecord>(hash) !== null;
-    await this.#builds.build<ImageRecord>(hash, listener, (directory, context) =>
-      this.#make(directory, recipe, files, ground, context),
-    );
-    listener.print(`${isThere ? "Found" : "Prepared"} ${imageUri(hash)}.`);
+    const { settings, read } = this.#options;
+    const recipe = readRecipe(await read(order.spec, maxSpecBytes), settings);
+    const files = order.context === "" ? [] : await unpackArchive([await read(order.context, limits.maxBytes)], limits);
+    const ground = await this.#pythons.groundOf(recipe, (image) => this.resolve(image));
+    const hash = await this.#built(recipe, files, ground, listener);
     await this.#remember(order, hash);
     return imageUri(hash);
   }
@@ -129,8 +97,11 @@ class LocalImages implements Images {
     return this.#references.named(join(this.#options.directory, "names"), nameKey(scope, name));
   }
 
-  resolve(image: string): ResolvedImage {
-    return this.#references.resolve(image);
+  async resolve(image: string): Promise<ResolvedImage> {
+    const known = this.#references.resolve(image);
+    if (known !== null) return known;
+    const found = await this.#pythons.own();
+    return found === null ? this.#prepared(image) : this.#references.standing(found.python);
   }
 
   clean(): Promise<void> {
@@ -139,6 +110,32 @@ class LocalImages implements Images {
 
   close(): Promise<void> {
     return this.#builds.close();
+  }
+
+  /** What a published image would have, without being asked for: at the first task that names it. */
+  async #prepared(image: string): Promise<ResolvedImage> {
+    const recipe: Recipe = { baseImage: image, pythonVersion: "", steps: [] };
+    const ground = await this.#pythons.groundOf(recipe, (other) => this.resolve(other));
+    const listener = { print: () => {}, signal: new AbortController().signal };
+    return this.resolve(imageUri(await this.#built(recipe, [], ground, listener)));
+  }
+
+  /** R1. */
+  async #built(
+    recipe: Recipe,
+    files: readonly ArchivedFile[],
+    ground: Ground,
+    listener: BuildListener,
+  ): Promise<string> {
+    const { aptPackages } = this.#options.settings;
+    const contents = files.map(({ path, bytes, executable }) => [path, sha256Hex(bytes), executable]).sort();
+    const hash = sha256Hex(canonicalJson({ makerVersion, recipe, contents, ground, aptPackages }));
+    const isThere = this.#builds.record<ImageRecord>(hash) !== null;
+    await this.#builds.build<ImageRecord>(hash, listener, (directory, context) =>
+      this.#make(directory, recipe, files, ground, context),
+    );
+    listener.print(`${isThere ? "Found" : "Prepared"} ${imageUri(hash)}.`);
+    return hash;
   }
 
   async #remember(order: ImageOrder, hash: string): Promise<void> {
@@ -188,16 +185,6 @@ class LocalImages implements Images {
       return made;
     });
     return join(environment.directory, "bin", name);
-  }
-}
-
-async function uploaded(uri: string, locate: ImagesOptions["locate"]): Promise<Uint8Array> {
-  const path = await locate(uri);
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new GodwitError("not_found", `There is no upload ${uri}. Upload the image's spec and files again.`);
   }
 }
 

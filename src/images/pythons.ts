@@ -6,7 +6,7 @@ import { GodwitError } from "../core/error.ts";
 import { type Interpreter, noPython, probe, pythonIn, pythonsOnPath } from "./interpreter.ts";
 import type { Recipe } from "./recipe.ts";
 import { publishedImage, type ResolvedImage } from "./references.ts";
-import type { Variables } from "./variables.ts";
+import { buildVariables, type Variables } from "./variables.ts";
 
 /** What an image stands on. */
 export type Ground = {
@@ -38,13 +38,13 @@ export class Pythons {
   }
 
   /** Throws `failed_precondition` if there is no such Python, or the image stands on one that is not known. */
-  async groundOf(recipe: Recipe, resolve: (image: string) => ResolvedImage): Promise<Ground> {
+  async groundOf(recipe: Recipe, resolve: (image: string) => Promise<ResolvedImage>): Promise<Ground> {
     const { baseImage } = recipe;
     const released = publishedImage(baseImage);
     const bareVersion = bare.exec(baseImage);
-    if (released === null && bareVersion === null) return this.#onTop(recipe, resolve(baseImage));
+    if (released === null && bareVersion === null) return this.#onTop(recipe, await resolve(baseImage));
     const version = recipe.pythonVersion || (released?.python ?? bareVersion?.[1] ?? "");
-    const own = await this.#own();
+    const own = await this.own();
     if (own !== null && (version === "" || own.version === version)) {
       const flyte = released?.flyte ?? "";
       const isOther = flyte !== "" && flyte !== own.flyteVersion;
@@ -54,6 +54,24 @@ export class Pythons {
     const python = await this.#ofVersion(version);
     const flyte = released?.flyte || own?.flyteVersion || "";
     return { python, base: null, flyte: flyte === "" ? "flyte" : `flyte==${flyte}`, variables: {}, workdir: null };
+  }
+
+  /** What the operator has named; else what is active or on PATH, if it has flyte; else null. */
+  async own(): Promise<Interpreter | null> {
+    const { env, settings } = this.#options;
+    if (settings.python !== null) {
+      const found = pythonIn(settings.python);
+      if (found !== null) return this.#probe(found);
+      const message = `The setting images.python names ${settings.python}, where there is no Python.`;
+      throw new GodwitError("failed_precondition", message);
+    }
+    const active = env.VIRTUAL_ENV === undefined ? null : pythonIn(env.VIRTUAL_ENV);
+    for (const candidate of [active, this.program("python3")]) {
+      if (candidate === null) continue;
+      const found = await this.#probe(candidate).catch(() => null); // Nobody has said that it should work.
+      if (found !== null && found.flyteVersion !== null) return found;
+    }
+    return null;
   }
 
   /** The program of that name in PATH; null if there is none. */
@@ -81,17 +99,6 @@ export class Pythons {
     };
   }
 
-  async #own(): Promise<Interpreter | null> {
-    const { python } = this.#options.settings;
-    if (python === null) return null;
-    const found = pythonIn(python);
-    if (found !== null) return this.#probe(found);
-    throw new GodwitError(
-      "failed_precondition",
-      `The setting images.python names ${python}, where there is no Python.`,
-    );
-  }
-
   async #ofVersion(version: string): Promise<Interpreter> {
     const path = this.#options.env.PATH ?? "";
     const candidates = version === "" ? [this.program("python3")] : pythonsOnPath(version, path);
@@ -106,7 +113,7 @@ export class Pythons {
   #probe(python: string): Promise<Interpreter> {
     const told = this.#told.get(python);
     if (told !== undefined) return told;
-    const asked = probe(python, { cwd: tmpdir(), env: this.#options.env, signal: neverAborted });
+    const asked = probe(python, { cwd: tmpdir(), env: buildVariables(this.#options.env), signal: neverAborted });
     this.#told.set(python, asked);
     asked.catch(() => this.#told.delete(python)); // Another time it may work.
     return asked;

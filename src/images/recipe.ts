@@ -53,7 +53,7 @@ export type RecipePolicy = { readonly allowCommands: boolean };
 /** Where a container without WORKDIR of its own begins: Docker's Python images, and Flyte's. */
 const defaultWorkdir = "/root";
 const alsoDefault = /^\/home\/flyte(?=\/|$)/;
-const maxSpecBytes = 4 * 1024 * 1024;
+export const maxSpecBytes = 4 * 1024 * 1024;
 const maxLayers = 200;
 
 /** Throws `invalid_argument` for what is no spec, `failed_precondition` for what cannot be had here. */
@@ -69,8 +69,6 @@ export function readRecipe(bytes: Uint8Array, policy: RecipePolicy): Recipe {
 }
 
 function readSpec(bytes: Uint8Array): ImageSpec {
-  if (bytes.length > maxSpecBytes)
-    throw new GodwitError("invalid_argument", `The image's spec is larger than ${maxSpecBytes} bytes.`);
   let spec: ImageSpec;
   try {
     spec = fromBinary(ImageSpecSchema, bytes);

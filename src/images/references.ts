@@ -54,14 +54,19 @@ export class References {
     this.#prepared = prepared;
   }
 
-  resolve(image: string): ResolvedImage {
+  /** Null: a published image, and the operator has named no environment for those. */
+  resolve(image: string): ResolvedImage | null {
     const hash = hashOf(image);
     if (hash !== null) return this.#ofHash(hash) ?? this.#gone(image);
     const mapped = this.#mapping(image);
     if (mapped !== null) return this.#ofPath(mapped, `images.references[${JSON.stringify(image)}]`);
     if (publishedImage(image) === null) throw unknownImage(image);
-    if (this.#settings.python === null) throw noEnvironment(image);
-    return this.#ofPath(this.#settings.python, "images.python");
+    return this.#settings.python === null ? null : this.#ofPath(this.#settings.python, "images.python");
+  }
+
+  /** An environment as it is. */
+  standing(python: string): ResolvedImage {
+    return { python, env: imageVariables({}, dirname(dirname(python)), this.#env), workdir: null };
   }
 
   /** What the file of that name names, if it is still there. */
@@ -93,7 +98,7 @@ export class References {
         `The setting ${setting} names ${path}, where there is no Python. It has to name a virtual environment, or its bin/python.`,
       );
     }
-    return { python, env: imageVariables({}, dirname(dirname(python)), this.#env), workdir: null };
+    return this.standing(python);
   }
 
   /** The exact name before patterns, and of these the longest. */
@@ -122,10 +127,4 @@ const unknownImage = (image: string): GodwitError =>
   new GodwitError(
     "failed_precondition",
     `The image ${JSON.stringify(image)} is not known here, and this server runs no containers. Let the server prepare an environment for it (image.builder: remote in the client's configuration, on top of flyte.Image.from_debian_base()), or ask the operator to map it: images.references: { ${JSON.stringify(image)}: "/path/to/environment" }.`,
-  );
-
-const noEnvironment = (image: string): GodwitError =>
-  new GodwitError(
-    "failed_precondition",
-    `The image ${JSON.stringify(image)} stands for the server's own Python environment, and it has none. The operator makes one (python3 -m venv env && env/bin/pip install flyte) and names it in the setting images.python.`,
   );

@@ -7,7 +7,7 @@ import { didYouMean } from "../core/names.ts";
 /** Null if there is no file, unless somebody named it. */
 export function settingsIn(file: string, isNamed: boolean): { readonly [section: string]: unknown } | null {
   const text = contentOf(file, isNamed);
-  return text === null ? null : object(parsed(text, file), file, ["machine", "limits", "shares", "server"]);
+  return text === null ? null : object(parsed(text, file), file, ["machine", "limits", "shares", "server", "images"]);
 }
 
 /** `known`: the names it may have; null: any. */

@@ -19,6 +19,7 @@ import { fileDecisions } from "./file-decisions.ts";
 import { flagDecisions, variableDecisions } from "./text-decisions.ts";
 
 export { type Decisions, noDecisions, type SettingsFlags } from "./decisions.ts";
+export { defaultImageSettings, type ImageSettings, readImageSettings } from "./image-settings.ts";
 export { dataDirIn, readServerSettings, type ServerFlags, type ServerSettings } from "./server-settings.ts";
 
 export type EngineSettings = {

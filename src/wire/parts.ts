@@ -1,5 +1,5 @@
 // What the services work with.
-import type { Control } from "../control/control.ts";
+import type { Control, Scope } from "../control/control.ts";
 import type { Manifest } from "../core/task.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -10,6 +10,8 @@ export type WireParts = {
   readonly callerOf: (headers: Headers) => string | Promise<string>;
   /** Makes a TypeScript bundle known, from its archive if it is not yet. `archive` null: it has to be known already. */
   readonly adoptBundle: (digest: string, archive: () => AsyncIterable<Uint8Array> | null) => Promise<Manifest>;
+  /** What tasks name as the image that was built there under a client's `name:tag`; null: there is none. */
+  readonly findImage: (scope: Pick<Scope, "project" | "domain">, name: string) => string | null;
   /** URLs under which a file of the storage may be written or read for some time, on the host the client called. */
   readonly links: Links;
 };

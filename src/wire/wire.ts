@@ -5,6 +5,7 @@ import { actionsService } from "./actions-service.ts";
 import { clusterService } from "./cluster-service.ts";
 import { dataProxyService } from "./data-proxy.ts";
 import { identityServices } from "./identity-services.ts";
+import { imageService } from "./image-service.ts";
 import type { WireParts } from "./parts.ts";
 import { projectService } from "./project-service.ts";
 import { queueServices } from "./queue-services.ts";
@@ -29,4 +30,5 @@ export const routes =
     secretService(router, parts);
     settingsService(router, parts);
     identityServices(router, parts);
+    imageService(router, parts);
   };
