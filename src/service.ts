@@ -63,6 +63,7 @@ export async function openService(config: ServiceConfig): Promise<Service> {
     const server = await listen(config, { godwit, protocol, auth, links }, metrics);
     port = server.port;
     metrics.watch(server);
+    await godwit.startTriggers({ reach: settings.webhooks, onProblem: (text) => log.warn({}, text) });
     godwit.serveAll((error, run) => log.error({ error, run }, "a run is not moved forward, for now"));
     return {
       godwit,

@@ -36,6 +36,7 @@ function serverCommand(io: Io, finish: Finish): Command {
     .option("--public-url <url>", "how clients reach it, behind a proxy: https://godwit.example.org")
     .option("--auth <how>", "none, or keys: every call has to prove who makes it (default: none, on loopback only)")
     .option("--log-level <level>", "debug, info, warn, error or silent (default: info)")
+    .option("--webhooks <reach>", "where notifications may go: public, loopback or private (default: public)")
     .option("--log-format <format>", "json or text (default: json)")
     .addHelpText(
       "after",

@@ -18,6 +18,8 @@ export type ServerSettings = {
   readonly maxUploadBytes: number;
   readonly maxConnections: number;
   readonly maxCalls: number;
+  /** Which addresses notifications may be sent to, besides public ones: this machine's, or a private network's too. */
+  readonly webhooks: "public" | "loopback" | "private";
   /** How long calls may take to finish once the server is to end. */
   readonly drainMs: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -37,6 +39,7 @@ const defaults: ServerSettings = {
   maxUploadBytes: 5 * 2 ** 30,
   maxConnections: 15_000,
   maxCalls: 20_000,
+  webhooks: "public",
   drainMs: 10_000,
   logLevel: "info",
   logFormat: "json",
@@ -64,6 +67,7 @@ const readers: { readonly [setting in keyof ServerSettings]: Reader<ServerSettin
   maxUploadBytes: { name: "maxUpload", read: bytes },
   maxConnections: { name: "maxConnections", read: many },
   maxCalls: { name: "maxCalls", read: many },
+  webhooks: { name: "webhooks", read: oneOf(["public", "loopback", "private"]) },
   drainMs: { name: "drain", read: (value, what) => durationMs(quantity(value), what) },
   logLevel: { name: "logLevel", read: oneOf(["debug", "info", "warn", "error", "silent"]) },
   logFormat: { name: "logFormat", read: oneOf(["json", "text"]) },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { BlobStore } from "../blob/blob.ts";
 import { type Control, type NewTrigger, openControl, type Scope } from "../control/control.ts";
-import { type Action, step } from "../core/action.ts";
+import { type Action, isTerminal, step } from "../core/action.ts";
 import { rootName } from "../core/names.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
@@ -132,7 +132,7 @@ export function triggerGround(options: GroundOptions): Ground {
 
 type Ending = { readonly store: Store; readonly nowMs: () => number };
 
-/** As an engine would: claimed, then ended. */
+/** As an engine would: claimed, then ended; from wherever a crash has left it. */
 async function endRun({ store, nowMs }: Ending, name: string, how: "succeeded" | "failed"): Promise<void> {
   const run = await store.run(scope.project, scope.domain, name);
   assert.ok(run !== null, `there is a run ${name}`);
@@ -140,8 +140,9 @@ async function endRun({ store, nowMs }: Ending, name: string, how: "succeeded" |
   const root = async (): Promise<Action> => (await store.actions([{ run: run.id, name: rootName }]))[0] as Action;
   const queued = await root();
   const claimed = step(queued, policy, { type: "claimed", owner: "e", cacheStatus: "off" }, nowMs());
-  await store.commit([{ type: "updateAction", action: claimed }]);
+  if (claimed !== queued) await store.commit([{ type: "updateAction", action: claimed }]);
   const running = await root();
+  if (isTerminal(running.phase)) return;
   const error = { code: "ValueError", message: "no birds", kind: "user", recoverable: false } as const;
   const event =
     how === "succeeded"

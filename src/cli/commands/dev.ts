@@ -12,6 +12,6 @@ export async function dev(_files: readonly string[], options: DevOptions, io: Io
     config: null,
     options,
     io,
-    defaults: { logFormat: "text", logLevel: "info" },
+    defaults: { logFormat: "text", logLevel: "info", webhooks: "loopback" },
   });
 }
