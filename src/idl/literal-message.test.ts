@@ -5,6 +5,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { LiteralSchema } from "#idl/flyteidl2/core/literals_pb.js";
 import { LiteralTypeSchema } from "#idl/flyteidl2/core/types_pb.js";
+import { canonicalJson } from "../core/hash.ts";
 import { blobUri, hashLiteral, type Literal, type LiteralType, type Variant } from "../core/value.ts";
 import { literalMessage, literalOf } from "./literal-message.ts";
 import { type Packed, pack, tag } from "./msgpack.ts";
@@ -128,7 +129,7 @@ const { any } = fc.letrec<{ any: Case }>((tie) => ({
         literal: { type: "string", value: values[0] as string },
       }),
     ),
-    fc.tuple(fc.array(tie("any"), { minLength: 1, maxLength: 3 }), fc.nat(2)).map(([members, chosen]): Case => {
+    fc.tuple(distinctTypes(tie("any")), fc.nat(2)).map(([members, chosen]): Case => {
       const variants = numbered(members.map(({ type }) => type));
       const index = chosen % members.length;
       return {
@@ -139,7 +140,12 @@ const { any } = fc.letrec<{ any: Case }>((tie) => ({
   ),
 }));
 
-/** As the SDK names them: members of one kind have one tag, numbered from the second on. Equal ones say the same. */
+/** Members of one type say the same, and are one. */
+function distinctTypes(cases: fc.Arbitrary<Case>): fc.Arbitrary<Case[]> {
+  return fc.uniqueArray(cases, { minLength: 1, maxLength: 3, selector: ({ type }) => canonicalJson(type) });
+}
+
+/** As the SDK names them: members of one kind have one tag, numbered from the second on. */
 function numbered(types: readonly LiteralType[]): readonly Variant[] {
   const counts = new Map<string, number>();
   return types.map((type) => {
