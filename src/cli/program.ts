@@ -21,6 +21,8 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
     })
     .helpCommand("help [command]", "help for a command")
     .showSuggestionAfterError(true)
+    // What stands after the name of a nested command is that command's.
+    .enablePositionalOptions()
     .exitOverride()
     .addHelpText("after", overview);
   const commands = [...carriedCommands(io, finish), ...servingCommands(io, finish), ...readingCommands(io, finish)];
