@@ -112,6 +112,7 @@ const layers: Layers = {
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },
   client: {
+    doors: ["client/remote-control.ts"],
     may: ["core", "idl", "blob", "sdk", "control"],
     packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"],
   },
@@ -137,7 +138,20 @@ const layers: Layers = {
   },
   "testing.ts": { may: ["testing/"] },
   cli: {
-    may: ["core", "settings", "idl", "blob", "control", "auth", "doctor", "sdk", "godwit.ts", "server", "service.ts"],
+    may: [
+      "core",
+      "settings",
+      "idl",
+      "blob",
+      "control",
+      "auth",
+      "doctor",
+      "sdk",
+      "godwit.ts",
+      "server",
+      "service.ts",
+      "client",
+    ],
     packages: ["commander"],
   },
 };

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { errorLines, exitCodeOf, exitOk, exitUsage, usageError } from "./error-report.ts";
 import { createProgram } from "./program.ts";
+import { withAddresses } from "./program-options.ts";
 import { type Io, paintFor, writeJson } from "./terminal.ts";
 
 /** Runs one command. `argv` is without the names of Node and of the script. */
@@ -24,7 +25,7 @@ export async function command(argv: readonly string[], io: Io): Promise<number> 
     exitCode = code;
   });
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...withAddresses(argv)], { from: "user" });
     return exitCode;
   } catch (error) {
     // Commander has said it already: help that was asked for, or what is wrong with the flags.

@@ -13,6 +13,8 @@ export type CommonOptions = {
   readonly project?: string;
   readonly domain?: string;
   readonly dataDir?: string;
+  /** A server, in place of this machine: its address, or empty for the usual one. */
+  readonly remote?: string;
 };
 
 export const defaultProject = "default";

@@ -17,6 +17,31 @@ export const withCommonOptions = (command: Command): Command =>
       "data directory (default: GODWIT_DATA_DIR, else .godwit beside the nearest package.json)",
     );
 
+/** Of commands that can ask a server. */
+export const withRemoteOption = (command: Command): Command =>
+  command.option(
+    "--remote [endpoint]",
+    "ask a server: host:port or URL (default: GODWIT_ENDPOINT, else localhost:8090)",
+  );
+
+/**
+ * `--remote pipeline.ts` names a file, and `--remote host:8090` a server: only what looks like an address is
+ * taken for one.
+ */
+export function withAddresses(argv: readonly string[]): readonly string[] {
+  const words: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] as string;
+    if (word === "--") return [...words, ...argv.slice(at)];
+    if (word !== "--remote") words.push(word);
+    else if (/^(https?|dns):\/\/|^[\w.-]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i.test(argv[at + 1] ?? "")) {
+      at += 1;
+      words.push(`--remote=${argv[at]}`);
+    } else words.push("--remote=");
+  }
+  return words;
+}
+
 export const withDisplayOptions = (command: Command): Command =>
   command
     .option("-q, --quiet", "print the result only")

@@ -10,7 +10,7 @@ import type { LogsOptions } from "./commands/logs.ts";
 import type { OutputOptions } from "./commands/output.ts";
 import type { ReportOptions } from "./commands/report.ts";
 import type { CommonOptions } from "./place.ts";
-import { type Finish, limitOption, optionsOf, withCommonOptions } from "./program-options.ts";
+import { type Finish, limitOption, optionsOf, withCommonOptions, withRemoteOption } from "./program-options.ts";
 import type { Io } from "./terminal.ts";
 
 export const readingCommands = (io: Io, finish: Finish): readonly Command[] => [
@@ -44,7 +44,7 @@ Examples:
   godwit get task train`,
   );
   const add = (name: string, description: string): Command => {
-    const command = withCommonOptions(new Command(name)).description(description);
+    const command = withRemoteOption(withCommonOptions(new Command(name))).description(description);
     get.addCommand(command);
     return command;
   };
@@ -137,7 +137,7 @@ function addTasks(add: (name: string, description: string) => Command, io: Io, f
 }
 
 function logsCommand(io: Io, finish: Finish): Command {
-  const command = withCommonOptions(new Command("logs"))
+  const command = withRemoteOption(withCommonOptions(new Command("logs")))
     .description("show what tasks printed, while they run and after")
     .argument("<run>")
     .argument("[action]", "of this action only")
@@ -171,7 +171,7 @@ function whyCommand(io: Io, finish: Finish): Command {
 }
 
 function signalCommand(io: Io, finish: Finish): Command {
-  const command = withCommonOptions(new Command("signal"))
+  const command = withRemoteOption(withCommonOptions(new Command("signal")))
     .description("answer a condition that a run waits for")
     .argument("<run>")
     .argument("<condition>", "its name")
@@ -188,7 +188,7 @@ function signalCommand(io: Io, finish: Finish): Command {
 }
 
 function abortCommand(io: Io, finish: Finish): Command {
-  const command = withCommonOptions(new Command("abort"))
+  const command = withRemoteOption(withCommonOptions(new Command("abort")))
     .description("end a run, or one action and all it has called")
     .argument("<run>")
     .argument("[action]", "only this action")

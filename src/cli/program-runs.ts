@@ -2,7 +2,14 @@
 import { Command } from "commander";
 import type { RerunOptions } from "./commands/resume.ts";
 import type { RunOptions } from "./commands/run.ts";
-import { type Finish, optionsOf, withCommonOptions, withDisplayOptions, withStartOptions } from "./program-options.ts";
+import {
+  type Finish,
+  optionsOf,
+  withCommonOptions,
+  withDisplayOptions,
+  withRemoteOption,
+  withStartOptions,
+} from "./program-options.ts";
 import type { DisplayOptions } from "./running.ts";
 import type { Io } from "./terminal.ts";
 
@@ -13,11 +20,13 @@ export const carriedCommands = (io: Io, finish: Finish): readonly Command[] => [
 ];
 
 function runCommand(io: Io, finish: Finish): Command {
-  const command = withStartOptions(withDisplayOptions(withCommonOptions(new Command("run"))))
+  const command = withRemoteOption(withStartOptions(withDisplayOptions(withCommonOptions(new Command("run")))))
     .description("run a task of a file, and show it until it has ended")
     .usage("FILE [TASK] [--input value…] [options]")
     .argument("[words...]")
     .option("--name <name>", "name of the run; the same command with the same name goes on with it")
+    .option("--task <name>", "with --remote: a deployed task, in place of a file")
+    .option("--version <version>", "with --task: of this version (default: the one that was deployed last)")
     .option("--inputs <json>", "inputs as one JSON object; @file reads a file, - reads standard input")
     .option("--overwrite-cache", "compute everything anew, and replace what the cache holds")
     .helpOption(false)
@@ -35,8 +44,13 @@ function runCommand(io: Io, finish: Finish): Command {
       finish(0);
       return;
     }
-    const { helpForTask, run } = await import("./commands/run.ts");
     const own = command.options.map(({ long }) => (long ?? "").replace(/^--/, "")).filter((name) => name !== "");
+    if (options.remote !== undefined && !wantsHelp) {
+      const { runRemote } = await import("./commands/run-remote.ts");
+      finish(await runRemote(command.args, options, own, io));
+      return;
+    }
+    const { helpForTask, run } = await import("./commands/run.ts");
     finish(await (wantsHelp ? helpForTask(command.args, options, io) : run(command.args, options, own, io)));
   });
   return command;
@@ -56,6 +70,8 @@ Examples:
   godwit run pipeline.ts main --name nightly --inputs @inputs.json
   godwit run pipeline.ts main --json | jq .outputs
   godwit run pipeline.ts main -- --name "an input called name"
+  godwit run --remote pipeline.ts main --depth 4         on a server, which gets the code
+  godwit run --remote --task penguins.main --depth 4     a deployed task
 
 On a terminal the tree of calls is drawn while it grows; elsewhere it is told in lines. With --json, stdout
 gets one object: { run, phase, outputs, error, actions, wallMs }, and the rest goes to stderr.
@@ -83,7 +99,7 @@ Examples:
 }
 
 function rerunCommand(io: Io, finish: Finish): Command {
-  const command = withStartOptions(withDisplayOptions(withCommonOptions(new Command("rerun"))))
+  const command = withRemoteOption(withStartOptions(withDisplayOptions(withCommonOptions(new Command("rerun")))))
     .description("start a new run with the task and inputs of an old one")
     .argument("<run>", "name of the old run")
     .option("--recover", "reuse what succeeded in the old run, and begin where it did not")

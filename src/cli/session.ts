@@ -2,7 +2,6 @@
 import type { Scope } from "../control/control.ts";
 import type { Godwit } from "../godwit.ts";
 import { readDecisions, type SettingsFlags } from "../settings/settings.ts";
-import { type CommonOptions, existingDataDir, scopeOf } from "./place.ts";
 import type { Io } from "./terminal.ts";
 
 export type Session = {
@@ -11,6 +10,8 @@ export type Session = {
   readonly io: Io;
   readonly dataDir: string;
   readonly notices: Notices;
+  /** Whether it is a server that answers: what it does not tell is left out. */
+  readonly isRemote?: boolean;
 };
 
 /** Where workers' stray lines go: to stderr, or above the tree while one is drawn. */
@@ -58,18 +59,4 @@ export async function openSession({ dataDir, scope, io, engine, isWarm }: Sessio
   });
   if (isWarm === true) godwit.warm();
   return { godwit, scope, io, dataDir, notices };
-}
-
-/** For commands that work on what is there. */
-export async function withExisting<T>(
-  options: CommonOptions,
-  io: Io,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await openSession({ dataDir: existingDataDir(options, io), scope: scopeOf(options, io), io });
-  try {
-    return await work(session);
-  } finally {
-    await session.godwit.close();
-  }
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { RunIdentifierSchema } from "#idl/flyteidl2/common/identifier_pb.js";
-import { ListRequestSchema } from "#idl/flyteidl2/common/list_pb.js";
+import { Filter_Function, ListRequestSchema } from "#idl/flyteidl2/common/list_pb.js";
 import { type RunSpec, RunSpecSchema } from "#idl/flyteidl2/task/run_pb.js";
 import type { TaskSpec as TaskSpecMessage } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { type CreateRunRequest, CreateRunRequestSchema } from "#idl/flyteidl2/workflow/run_service_pb.js";
@@ -143,7 +143,8 @@ export class Client {
     const request = create(ListRequestSchema, {
       limit: listing.limit,
       token: listing.token ?? "",
-      filters: listing.name === undefined ? [] : [{ field: "name", function: 1, values: [listing.name] }],
+      filters:
+        listing.name === undefined ? [] : [{ field: "name", function: Filter_Function.EQUAL, values: [listing.name] }],
     });
     const answer = await this.connection.ask((options) =>
       tasks.listTasks(

@@ -3,7 +3,6 @@ import { create } from "@bufbuild/protobuf";
 import type { ActionIdentifier, RunIdentifier } from "#idl/flyteidl2/common/identifier_pb.js";
 import { ActionIdentifierSchema, RunIdentifierSchema } from "#idl/flyteidl2/common/identifier_pb.js";
 import { ListRequestSchema } from "#idl/flyteidl2/common/list_pb.js";
-import type { LogLine as LogLineMessage } from "#idl/flyteidl2/logs/dataplane/payload_pb.js";
 import type { ActionView, LogRead, Page, RunView } from "../control/control.ts";
 import { type Action, isSuccess, isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
@@ -21,6 +20,9 @@ export type RunUpdate = { readonly run: RunView; readonly actions: readonly Acti
 
 /** An attempt that is about to begin has its log soon. */
 const logPauseMs = 500;
+const quietMs = 1_000;
+
+type LogOptions = { readonly follow: boolean; readonly signal: AbortSignal };
 
 export class RemoteRun {
   readonly name: string;
@@ -119,40 +121,39 @@ export class RemoteRun {
   }
 
   /** Of one attempt; with `follow` until it ends, also over a lost connection. */
-  async *logs(
-    action: string,
-    attempt: number,
-    { follow, signal }: { readonly follow: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<LogRead> {
-    const { data, endpoint } = this.#connection;
-    const actionId = this.#actionId(action);
-    let read = 0;
-    const open = (until: AbortSignal) => data.tailLogs({ actionId, attempt }, { signal: until });
-    const isDone = (): boolean => true;
+  async *logs(action: string, attempt: number, options: LogOptions): AsyncIterable<LogRead> {
+    const { follow, signal } = options;
     for (;;) {
       try {
-        let at = 0;
-        const lines = linesOf(
-          followed(
-            this.#connection,
-            signal,
-            resumed(open, () => (at = 0)),
-            isDone,
-          ),
-        );
-        for await (const line of lines) {
-          at += 1;
-          // Told anew from the beginning after the connection was lost.
-          if (at <= read) continue;
-          read = at;
-          yield { attempt, line: { atMs: msOf(line), stream: "stdout", text: line.message.replace(/\n$/, "") } };
-        }
+        yield* this.#lines(action, attempt, options);
         return;
       } catch (error) {
-        const told = toldError(error, endpoint);
+        const told = toldError(error, this.#connection.endpoint);
         if (told.code !== "not_found" || !follow || signal.aborted) throw told;
         if (isTerminal((await this.action(action)).action.phase)) return;
         await pause(logPauseMs, signal);
+      }
+    }
+  }
+
+  async *#lines(action: string, attempt: number, { follow, signal }: LogOptions): AsyncIterable<LogRead> {
+    const actionId = this.#actionId(action);
+    const quiet = new Quiet(follow, signal);
+    let read = 0;
+    let at = 0;
+    const open = (until: AbortSignal) => {
+      at = 0;
+      return this.#connection.data.tailLogs({ actionId, attempt }, { signal: until });
+    };
+    for await (const { logs } of followed(this.#connection, quiet.signal, open, () => true)) {
+      quiet.heard();
+      for (const { message, timestamp } of logs.flatMap(({ lines }) => lines)) {
+        at += 1;
+        // Told anew from the beginning after the connection was lost.
+        if (at <= read) continue;
+        read = at;
+        const atMs = timestamp === undefined ? 0 : msOfTimestamp(timestamp);
+        yield { attempt, line: { atMs, stream: "stdout", text: message.replace(/\n$/, "") } };
       }
     }
   }
@@ -192,20 +193,21 @@ export class RemoteRun {
   }
 }
 
-const resumed =
-  <T>(open: (signal: AbortSignal) => T, onOpen: () => void) =>
-  (signal: AbortSignal): T => {
-    onOpen();
-    return open(signal);
-  };
+/** Without `follow` the log of what still runs is what there is by now: the stream ends when nothing comes for a while. */
+class Quiet {
+  readonly signal: AbortSignal;
+  readonly #ending = new AbortController();
+  readonly #timer: NodeJS.Timeout | null;
 
-async function* linesOf(
-  messages: AsyncIterable<{ readonly logs: readonly { readonly lines: readonly LogLineMessage[] }[] }>,
-): AsyncIterable<LogLineMessage> {
-  for await (const { logs } of messages) for (const { lines } of logs) yield* lines;
+  constructor(follow: boolean, signal: AbortSignal) {
+    this.signal = follow ? signal : AbortSignal.any([signal, this.#ending.signal]);
+    this.#timer = follow ? null : setTimeout(() => this.#ending.abort(), quietMs).unref();
+  }
+
+  heard(): void {
+    this.#timer?.refresh();
+  }
 }
-
-const msOf = ({ timestamp }: LogLineMessage): number => (timestamp === undefined ? 0 : msOfTimestamp(timestamp));
 
 function countsOf(phases: ReadonlyMap<string, Action["phase"]>): PhaseCounts {
   const counts: { [phase in Action["phase"]]?: number } = {};

@@ -4,9 +4,9 @@ import { isTerminal } from "../../core/action.ts";
 import { isGodwitError } from "../../core/error.ts";
 import type { Godwit } from "../../godwit.ts";
 import { shortAction } from "../call-text.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord, runRecord } from "../records.ts";
-import { withExisting } from "../session.ts";
 import { type Io, paintFor, writeJson, writeLine } from "../terminal.ts";
 import { phaseSign, phaseWords } from "../tree-lines.ts";
 
@@ -20,7 +20,7 @@ export async function abort(name: string, wanted: string | undefined, options: A
     const wasEnded = wanted === undefined && isTerminal(before.phase);
     const action = wanted === undefined ? null : await godwit.control.abortAction(scope, name, wanted, reason);
     if (wanted === undefined) await godwit.control.abortRun(scope, name, reason);
-    // Nobody else would end what hangs on it.
+    // Nobody else would end what hangs on it; a server does.
     if (wanted === undefined) await endHere(godwit, before.id);
     const run = await godwit.control.getRun(scope, name);
     if (options.json === true) {

@@ -4,8 +4,8 @@ import type { CacheExplanation } from "../../control/control.ts";
 import type { CacheEntry, PartDifference } from "../../core/cache.ts";
 import { shortAction } from "../call-text.ts";
 import { usageError } from "../error-report.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
-import { withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, plural, table } from "../text.ts";
 

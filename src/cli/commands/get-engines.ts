@@ -2,8 +2,8 @@
 import type { EngineView } from "../../control/control.ts";
 import { byteText, cpuText } from "../../core/quantities.ts";
 import type { Machine } from "../../core/resources.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
-import { withExisting } from "../session.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, plural, printable, table } from "../text.ts";
 

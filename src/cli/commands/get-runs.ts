@@ -4,11 +4,12 @@ import type { RunView } from "../../control/control.ts";
 import { isSuccess, isTerminal, type Phase, phases } from "../../core/action.ts";
 import { didYouMean } from "../../core/names.ts";
 import { usageError } from "../error-report.ts";
+import { withExisting } from "../existing-session.ts";
 import { Notes } from "../notes.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionValues, runRecord } from "../records.ts";
 import { RunTree } from "../run-tree.ts";
-import { type Session, withExisting } from "../session.ts";
+import type { Session } from "../session.ts";
 import { endingFailure, failureOf } from "../summary.ts";
 import { type Io, type Paint, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, countText, durationText, fields, plural, table } from "../text.ts";
@@ -103,6 +104,8 @@ async function writeRuns(runs: readonly RunView[], more: boolean, io: Io): Promi
 const total = (run: RunView): number => Object.values(run.counts).reduce((sum, count) => sum + count, 0);
 
 const actionsText = (run: RunView): string => {
+  // A server does not count them for a list.
+  if (Object.keys(run.counts).length === 0) return "";
   const ended = Object.entries(run.counts).reduce(
     (sum, [phase, count]) => (isTerminal(phase as Phase) ? sum + count : sum),
     0,

@@ -2,8 +2,9 @@
 import { GodwitError } from "../../core/error.ts";
 import { didYouMean } from "../../core/names.ts";
 import type { TaskSpec } from "../../core/task.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
-import { type Session, withExisting } from "../session.ts";
+import type { Session } from "../session.ts";
 import { taskLines } from "../task-help.ts";
 import { type Io, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, table } from "../text.ts";

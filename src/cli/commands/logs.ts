@@ -3,10 +3,11 @@
 import type { LogRead } from "../../control/control.ts";
 import { type Action, isTerminal } from "../../core/action.ts";
 import { usageError } from "../error-report.ts";
+import { withExisting } from "../existing-session.ts";
 import { Interrupted, Interrupts } from "../interrupts.ts";
 import { logLine } from "../log-tails.ts";
 import type { CommonOptions } from "../place.ts";
-import { type Session, withExisting } from "../session.ts";
+import type { Session } from "../session.ts";
 import { type Io, type Paint, paintFor, writeLine } from "../terminal.ts";
 import { plural } from "../text.ts";
 

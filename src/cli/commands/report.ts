@@ -5,9 +5,10 @@ import type { ActionView } from "../../control/control.ts";
 import { GodwitError } from "../../core/error.ts";
 import { rootName } from "../../core/names.ts";
 import { shortAction } from "../call-text.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
 import { reportCommand } from "../report-hints.ts";
-import { type Session, withExisting } from "../session.ts";
+import type { Session } from "../session.ts";
 import { type Io, writeJson, writeLine } from "../terminal.ts";
 import { writeTo } from "../written-file.ts";
 

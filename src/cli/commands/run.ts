@@ -22,6 +22,9 @@ export type RunOptions = DisplayOptions &
     readonly name?: string;
     readonly overwriteCache?: boolean;
     readonly inputs?: string;
+    /** A deployed one, of a server. */
+    readonly task?: string;
+    readonly version?: string;
   };
 
 export async function run(
@@ -30,6 +33,8 @@ export async function run(
   ownFlags: readonly string[],
   io: Io,
 ): Promise<number> {
+  if (options.task !== undefined)
+    throw usageError(`--task names a deployed task of a server: godwit run --remote --task ${options.task}`);
   return carry(io, options, async (opened): Promise<Started> => {
     const { file, task, inputs: tokens } = runArguments(rest);
     const source = sourceOf(file, io);
@@ -81,13 +86,25 @@ type Target = {
 };
 
 async function checkedInputs(
-  target: Target,
+  { session, source, manifest, spec, command }: Target,
   tokens: readonly string[],
   options: RunOptions,
   ownFlags: readonly string[],
 ): Promise<Literals> {
-  const { session, source, manifest, spec, command } = target;
   const { io, godwit } = session;
+  const literals = await givenInputs({ io, godwit, spec, command }, tokens, options, ownFlags);
+  const issues = await godwit.check(manifest.bundle, source.projectDir, spec.name, literals);
+  if (issues.length > 0) throw inputsError(spec, issues, command);
+  return literals;
+}
+
+/** What was typed, as values of the task's types; the task's own checks are still to come. */
+export async function givenInputs(
+  { io, godwit, spec, command }: Pick<Session, "io" | "godwit"> & Pick<Target, "spec" | "command">,
+  tokens: readonly string[],
+  options: RunOptions,
+  ownFlags: readonly string[],
+): Promise<Literals> {
   const { parseInputFlags } = await import("../input-flags.ts");
   const { inputLiterals, jsonInputs } = await import("../input-values.ts");
   const flags = parseInputFlags(tokens, spec.interface.inputs, ownFlags);
@@ -95,8 +112,6 @@ async function checkedInputs(
   const { literals, problems } = await inputLiterals(spec, flags, json, { blobs: godwit.blobs, cwd: io.cwd });
   const mixed = mixedUp(spec, options, new Set([...flags.given.keys(), ...Object.keys(json)]));
   if (problems.length + mixed.length > 0) throw inputsError(spec, [...mixed, ...problems], command);
-  const issues = await godwit.check(manifest.bundle, source.projectDir, spec.name, literals);
-  if (issues.length > 0) throw inputsError(spec, issues, command);
   return literals;
 }
 
@@ -112,7 +127,7 @@ const mixedUp = (spec: TaskSpec, options: RunOptions, given: ReadonlySet<string>
       (flag) => `--${flag} is an option of Godwit's: give the input of that name after --, as in -- --${flag} VALUE`,
     );
 
-const inputsError = (spec: TaskSpec, problems: readonly string[], command: string): Error =>
+export const inputsError = (spec: TaskSpec, problems: readonly string[], command: string): Error =>
   usageError(
     `The inputs of ${spec.name} are not right:\n${problems.map((problem) => `  ${problem}`).join("\n")}\nSee ${command} --help`,
   );

@@ -1,8 +1,8 @@
 // `godwit signal`: answers a condition that a run waits for.
 import { isTerminal } from "../../core/action.ts";
+import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
 import { actionRecord } from "../records.ts";
-import { withExisting } from "../session.ts";
 import { type Io, paintFor, writeJson, writeLine } from "../terminal.ts";
 import { phaseSign } from "../tree-lines.ts";
 

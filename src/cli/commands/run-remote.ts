@@ -1,0 +1,75 @@
+// `godwit run --remote`: a task of a file, whose code goes along, or a deployed one; shown as if it ran here.
+import { randomUUID } from "node:crypto";
+import type { Startable, StartOptions } from "../../client/client.ts";
+import type { TaskSpec } from "../../core/task.ts";
+import type { Literals } from "../../core/value.ts";
+import { findTask } from "../code.ts";
+import { usageError } from "../error-report.ts";
+import { projectDirOf } from "../place.ts";
+import { clientFor, sessionWith } from "../remote-session.ts";
+import { runArguments } from "../run-arguments.ts";
+import { carry, type Started } from "../running.ts";
+import { withLocal, withSendable } from "../sent-code.ts";
+import type { Session } from "../session.ts";
+import type { Io } from "../terminal.ts";
+import { givenInputs, inputsError, type RunOptions, sourceOf } from "./run.ts";
+
+export function runRemote(
+  rest: readonly string[],
+  options: RunOptions,
+  ownFlags: readonly string[],
+  io: Io,
+): Promise<number> {
+  return carry(io, options, async (opened): Promise<Started> => {
+    const { client, scope } = clientFor(options, io);
+    const start = async (startable: Startable, inputs: Literals, near: Session): Promise<Started> => {
+      const run = await client.start(startable, inputs, near.godwit.blobs, startOptions(options));
+      const session = sessionWith(client, scope, io);
+      opened(session);
+      return {
+        session,
+        run: await session.godwit.control.getRun(scope, run.name),
+        isNew: options.name === undefined,
+        currentBundle: null,
+      };
+    };
+    const { task: deployed, version = null } = options;
+    if (deployed !== undefined) {
+      return withLocal(projectDirOf(io.cwd), options, io, async (near) => {
+        const task = await client.task(deployed, version);
+        const command = `godwit get task ${deployed} --remote`;
+        const inputs = await inputsFor(near, task.spec, rest, options, ownFlags, command);
+        return start({ type: "deployed", task }, inputs, near);
+      });
+    }
+    const { file, task, inputs: tokens } = runArguments(rest);
+    return withSendable(sourceOf(file, io), options, io, async ({ session: near, manifest, send }) => {
+      const spec = findTask(manifest, task);
+      const command = `godwit run ${file} ${spec.shortName}`;
+      const inputs = await inputsFor(near, spec, tokens, options, ownFlags, command);
+      const issues = await near.godwit.check(manifest.bundle, "", spec.name, inputs);
+      if (issues.length > 0) throw inputsError(spec, issues, command);
+      return start({ type: "sent", spec, code: await send(client) }, inputs, near);
+    });
+  });
+}
+
+async function inputsFor(
+  { godwit, io }: Session,
+  spec: TaskSpec,
+  tokens: readonly string[],
+  options: RunOptions,
+  ownFlags: readonly string[],
+  command: string,
+): Promise<Literals> {
+  const [word] = tokens;
+  if (word !== undefined && !word.startsWith("-"))
+    throw usageError(`"${word}" is neither a flag nor its value: inputs are flags, such as --${word} VALUE.`);
+  return givenInputs({ godwit, io, spec, command }, tokens, options, ownFlags);
+}
+
+const startOptions = ({ name, overwriteCache, maxConcurrency }: RunOptions): StartOptions => ({
+  name: name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`,
+  ...(overwriteCache === undefined ? {} : { overwriteCache }),
+  ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+});
