@@ -109,6 +109,25 @@ export function commandVariables(launch: Launch, options: CommandOptions): Varia
   };
 }
 
+/** Of one attempt alone; the others are the same for all attempts of a task in one run, and mostly in all runs. */
+export const ownVariables = (options: CommandOptions): ReadonlySet<string> =>
+  new Set([...attemptNames, ...Object.keys(options.gpus), ...Object.keys(options.secrets)]);
+
+const attemptNames = [
+  "PWD",
+  "ACTION_NAME",
+  "RUN_NAME",
+  "FLYTE_INTERNAL_EXECUTION_ID",
+  "FLYTE_INTERNAL_EXECUTION_PROJECT",
+  "FLYTE_INTERNAL_EXECUTION_DOMAIN",
+  "FLYTE_INTERNAL_TASK_PROJECT",
+  "FLYTE_INTERNAL_TASK_DOMAIN",
+  "FLYTE_INTERNAL_TASK_NAME",
+  "FLYTE_INTERNAL_TASK_VERSION",
+  "FLYTE_ATTEMPT_NUMBER",
+  "_U_RUN_BASE",
+];
+
 /** Configuration of another Flyte, and of this Godwit; what Node and another Python were told. */
 const foreign =
   /^(FLYTE(?!_AWS_)|FLYTECTL_|UCTL_|UNION_|_UNION_|EAGER_API_KEY$|_U_|_F_|GODWIT_|NODE_|npm_|PYTHON|VIRTUAL_ENV$|CONDA_|ACTION_NAME$|RUN_NAME$)/;

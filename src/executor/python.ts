@@ -7,7 +7,9 @@
 // R2  Each attempt has a directory in the storage for its outputs, raw data and checkpoint. They stay.
 // R3  A checkpoint that an attempt has left is told to the next.
 // R4  When it ends, so do all processes of its group, and when this process ends, so does it (guard.ts).
+// R5  `a0` is forked from a warm interpreter where there is one (warm-pythons.ts); the task cannot tell.
 import { cp, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import type { Clock } from "../core/clock.ts";
@@ -18,7 +20,8 @@ import type { AttemptPlace, Storage } from "../storage/storage.ts";
 import type { Capacity } from "./capacity.ts";
 import { Captures } from "./capture.ts";
 import type { LogSink } from "./executor.ts";
-import { type GuardedProcess, spawnGuarded } from "./guard.ts";
+import type { ForkedProcess } from "./fork-server.ts";
+import { spawnGuarded } from "./guard.ts";
 import { type LoneAttempt, type LoneExecutor, loneExecutor, refOf } from "./lone-attempts.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { gpuVariables } from "./own-process.ts";
@@ -29,11 +32,13 @@ import {
   type CommandPaths,
   commandVariables,
   commandWords,
+  ownVariables,
   type Variables,
 } from "./python-command.ts";
 import { type Environments, PythonEnvironments, type PythonGround } from "./python-environments.ts";
 import { outcomeOf } from "./python-outcome.ts";
 import { removeLeft, Workspaces } from "./scratch.ts";
+import { WarmPythons, type WarmPythonsOptions } from "./warm-pythons.ts";
 
 export type PythonExecutorOptions = {
   readonly blobs: BlobStore;
@@ -49,6 +54,10 @@ export type PythonExecutorOptions = {
   /** `host:port` at which tasks reach the server; asked for each attempt. */
   readonly endpoint: () => string;
   readonly environments: Environments;
+  /** Null: every attempt starts cold. Default: with what `WarmPythonsOptions` say. */
+  readonly warm?: Omit<WarmPythonsOptions, "onText"> | null;
+  /** What interpreters write that belongs to no attempt, and what is wrong with them. Default: nowhere. */
+  readonly onText?: (text: string) => void;
   /** Variables that carry the secrets a task asks for. Default: none. */
   readonly secretValues?: (launch: Launch) => Promise<Variables>;
 };
@@ -60,7 +69,10 @@ export function pythonExecutor(options: PythonExecutorOptions): LoneExecutor {
     accepts: ({ target }) => target.type === "container",
     begin: () => removeLeft(options.tmpDir, ["shell"]),
     run: (attempt) => workspaces.with((cwd) => python.run(cwd, attempt)),
-    end: () => workspaces.close(),
+    end: async () => {
+      await python.close();
+      await workspaces.close();
+    },
   });
 }
 
@@ -68,9 +80,12 @@ class Python {
   readonly #options: PythonExecutorOptions;
   readonly #environments: PythonEnvironments;
   readonly #watch = new MemoryWatch();
+  readonly #warm: WarmPythons | null;
 
   constructor(options: PythonExecutorOptions) {
+    const { warm, onText = () => {} } = options;
     this.#options = options;
+    this.#warm = warm === null ? null : new WarmPythons({ ...warm, onText });
     this.#environments = new PythonEnvironments(options.environments);
   }
 
@@ -83,8 +98,10 @@ class Python {
     const paths = await this.#paths(launch);
     const command = await this.#command(launch, { paths, cwd, environment });
     if (attempt.isStopping) return { type: "interrupted" };
-    const process = this.#start(launch, command);
+    const process = await this.#start(launch, environment, command);
     attempt.process = process;
+    // It was not there yet to be told.
+    if (attempt.isStopping) process.kill("SIGKILL");
     attempt.group = watchedGroup(this.#watch, launch, process);
     const captures = new Captures(process, { ...this.#options, attempt: refOf(launch) });
     const exit = await process.exited;
@@ -96,6 +113,11 @@ class Python {
       memoryFailure(attempt.group, exit, launch) ??
       (await outcomeOf({ launch, paths, exit, tails: captures.tails }, this.#options))
     );
+  }
+
+  /** When nothing runs any more. */
+  async close(): Promise<void> {
+    await this.#warm?.close();
   }
 
   /** R2, R3. */
@@ -148,14 +170,16 @@ class Python {
     return Object.fromEntries(Object.entries(literals).map(([name, literal]) => [name, literalToText(literal)]));
   }
 
-  #start(launch: Launch, command: CommandOptions): GuardedProcess {
+  /** R5. */
+  async #start(launch: Launch, { python }: PythonGround, command: CommandOptions): Promise<ForkedProcess> {
+    const { cwd, bin } = command;
     const [program, ...args] = commandWords(launch, command);
     assert(program !== undefined, "a container task has a command");
-    return spawnGuarded(program, args, {
-      cwd: command.cwd,
-      env: commandVariables(launch, command),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const env = commandVariables(launch, command);
+    const argv = [join(bin, program), ...args];
+    const forked =
+      program === "a0" ? await this.#warm?.start({ python, argv, env, cwd, own: ownVariables(command) }) : null;
+    return forked ?? spawnGuarded(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   }
 
   async #attachReport(launch: Launch, report: string): Promise<void> {
