@@ -5,11 +5,13 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { Control, Scope } from "./control/control.ts";
 import { isGodwitError } from "./core/error.ts";
 import { shortHash } from "./core/hash.ts";
+import type { Launch } from "./core/messages.ts";
 import { specDigest } from "./core/task.ts";
 import type { Executor } from "./executor/executor.ts";
 import { pythonExecutor } from "./executor/python.ts";
 import { sleepExecutor } from "./executor/sleep.ts";
 import type { ExecutorParts, Godwit } from "./godwit.ts";
+import { secretRequestsOf } from "./idl/secret-requests.ts";
 import { buildImagePlace, buildImageTask } from "./images/build-task.ts";
 import { imageExecutor } from "./images/image-executor.ts";
 import { openImages } from "./images/images.ts";
@@ -76,6 +78,7 @@ export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Fly
     executors: async ({ blobs, logs, capacity, control, clock }) => {
       opened = await openStorage({ root: storageRoot(dataDir), blobs });
       const tmpDir = join(dataDir, "tmp");
+      const secretValues = (launch: Launch) => secretVariables(control, launch);
       return [
         pythonExecutor({
           blobs,
@@ -86,6 +89,7 @@ export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Fly
           tmpDir,
           endpoint,
           environments: images,
+          secretValues,
         }),
         imageExecutor({ images, blobs, logs, clock, capacity }),
         sleepExecutor({ blobs, capacity, clock }),
@@ -102,4 +106,16 @@ export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Fly
         adoptBundle: (digest, archive) => godwit.adoptBundle(digest, archive),
       }),
   };
+}
+
+async function secretVariables({ secrets }: Control, { project, domain, spec }: Launch) {
+  const requests = secretRequestsOf(spec);
+  if (requests.length === 0) return {};
+  const values = await secrets.values(
+    { project, domain },
+    requests.map(({ name }) => name),
+  );
+  return Object.fromEntries(
+    requests.map(({ name, variable }) => [variable, new TextDecoder().decode(values.get(name) as Uint8Array)]),
+  );
 }

@@ -23,6 +23,7 @@ const layers: Layers = {
       "idl/literal-message.ts",
       "idl/newer.ts",
       "idl/phase-message.ts",
+      "idl/secret-requests.ts",
       "idl/task-files.ts",
       "idl/task-spec-message.ts",
       "idl/time-message.ts",
@@ -107,7 +108,7 @@ const layers: Layers = {
     ],
   },
   "flyte.ts": {
-    may: ["core", "settings", "executor/", "images/", "control", "storage", "wire", "godwit.ts"],
+    may: ["core", "settings", "idl", "executor/", "images/", "control", "storage", "wire", "godwit.ts"],
     packages: ["@connectrpc/connect"],
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },

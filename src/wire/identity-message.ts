@@ -3,5 +3,5 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { EnrichedIdentitySchema } from "#idl/flyteidl2/common/identity_pb.js";
 
 export const identityMessage = (subject: string): MessageInitShape<typeof EnrichedIdentitySchema> => ({
-  principal: { case: "user", value: { id: { subject }, spec: { userHandle: subject } } },
+  principal: { case: "user", value: { id: { subject }, spec: { userHandle: subject, email: subject } } },
 });
