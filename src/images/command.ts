@@ -12,6 +12,8 @@ export type CommandContext = {
   readonly signal: AbortSignal;
   /** Default: `commandTimeoutMs`. */
   readonly timeoutMs?: number;
+  /** What errors call it. Default: the command itself. */
+  readonly title?: string;
 };
 
 /** Building a large package from its sources takes its time; a mirror that hangs should not hold a build for ever. */
@@ -31,7 +33,7 @@ export async function runCommand(words: readonly string[], context: CommandConte
     if (tail.length > tailLines) tail.shift();
   };
   const end = await runToEnd(words, context, take, take);
-  if (end !== null) throw failure(words, end, tail);
+  if (end !== null) throw failure(context.title ?? shown(words), end, tail);
 }
 
 /** What it printed on stdout. Throws as `runCommand` does. */
@@ -49,7 +51,7 @@ export async function commandOutput(words: readonly string[], context: CommandCo
       if (errors.length > tailLines) errors.shift();
     },
   );
-  if (end !== null) throw failure(words, end, errors);
+  if (end !== null) throw failure(context.title ?? shown(words), end, errors);
   return output;
 }
 
@@ -100,8 +102,8 @@ async function lines(stream: Readable | null, take: Take): Promise<void> {
 
 const calledOff = (): GodwitError => new GodwitError("aborted", "The build was called off.");
 
-function failure(words: readonly string[], end: string, tail: readonly string[]): GodwitError {
-  const what = `\`${shown(words)}\` ${end}.`;
+function failure(title: string, end: string, tail: readonly string[]): GodwitError {
+  const what = `\`${title}\` ${end}.`;
   const last = tail.filter((line) => line.trim() !== "");
   const text = last.length === 0 ? `${what} It printed nothing.` : [`${what} It last wrote:`, ...last].join("\n  ");
   return new GodwitError("failed_precondition", text);

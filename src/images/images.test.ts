@@ -110,7 +110,7 @@ test("pip's last lines say why a package cannot be had", { skip }, async () => {
   await assert.rejects(built(images, { baseImage: published, layers }), (error: unknown) => {
     assert(isGodwitError(error));
     assert.equal(error.code, "failed_precondition");
-    assert.match(error.message, /install.*exited with code 1\. It last wrote:(.|\n)*nowhere/);
+    assert.match(error.message, /pip install .*exited with code 1\. It last wrote:(.|\n)*nowhere/);
     assert.doesNotMatch(error.message, /secret/);
     return true;
   });

@@ -8,6 +8,7 @@
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ArchivedFile, type ArchiveLimits, unpackArchive } from "../blob/archive.ts";
+import { isGodwitError } from "../core/error.ts";
 import { canonicalJson, hashParts, sha256Hex } from "../core/hash.ts";
 import type { ImageSettings } from "../settings/settings.ts";
 import { type BuildListener, Builds, writeWhole } from "./builds.ts";
@@ -16,7 +17,7 @@ import { type Environment, makeEnvironment, writeScripts } from "./environment.t
 import type { Interpreter } from "./interpreter.ts";
 import { type Ground, Pythons } from "./pythons.ts";
 import { maxSpecBytes, type Recipe, readRecipe } from "./recipe.ts";
-import { type ImageRecord, imageUri, References, type ResolvedImage } from "./references.ts";
+import { type ImageRecord, imageUri, References, type ResolvedImage, withoutPython } from "./references.ts";
 import { installPackage, takeSteps } from "./steps.ts";
 import { buildVariables, type Variables } from "./variables.ts";
 
@@ -112,10 +113,17 @@ class LocalImages implements Images {
     return this.#builds.close();
   }
 
-  /** What a published image would have, without being asked for: at the first task that names it. */
+  /**
+   * What a published image would have, without being asked for: at the first task that names it. In another
+   * Python than the image's, where that is not to be had: most code runs in either.
+   */
   async #prepared(image: string): Promise<ResolvedImage> {
     const recipe: Recipe = { baseImage: image, pythonVersion: "", steps: [] };
-    const ground = await this.#pythons.groundOf(recipe, (other) => this.resolve(other));
+    const groundOf = (wanted: Recipe) => this.#pythons.groundOf(wanted, (other) => this.resolve(other));
+    const ground = await groundOf(recipe).catch((error: unknown) => {
+      if (!isGodwitError(error) || error.code !== "failed_precondition") throw error;
+      return groundOf({ ...recipe, baseImage: withoutPython(image) });
+    });
     const listener = { print: () => {}, signal: new AbortController().signal };
     return this.resolve(imageUri(await this.#built(recipe, [], ground, listener)));
   }

@@ -36,6 +36,9 @@ export function publishedImage(image: string): { readonly python: string; readon
   return match === null ? null : { python: match[1] ?? "", flyte: match[2] ?? "" };
 }
 
+/** The published image of the same flyte, in whatever Python. */
+export const withoutPython = (image: string): string => image.replace(/:py\d+\.\d+-?/, ":");
+
 type Prepared = { readonly record: ImageRecord; readonly directory: string };
 
 export type ReferenceSettings = {

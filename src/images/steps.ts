@@ -70,7 +70,8 @@ const pip = ({ pip: words }: Environment, args: readonly string[], context: Comm
   const print = (line: string): void => {
     if (!line.startsWith("Requirement already satisfied")) context.print(line);
   };
-  return runCommand([...words, "install", ...options, ...args], { ...context, print });
+  const title = `pip install ${shown(args)}`;
+  return runCommand([...words, "install", ...options, ...args], { ...context, print, title });
 };
 
 /** Installs one package more into it, by pip. */
