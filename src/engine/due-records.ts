@@ -3,7 +3,8 @@
 //
 // R1  Each record is worked on by compare-and-set: the work decides on the record that was read, and what
 //     it commits names that record's revision. So several servers may work on the same ones.
-// R2  Work that fails is put off, and does not keep others from theirs.
+// R2  Work that fails is put off, and does not keep others from theirs. Nor does work that takes long: the
+//     loop goes on as soon as there is room for more.
 // R3  A record that waits for runs to end says so (`awaits`), and is looked at when this process hears of
 //     it. What other processes end is found when the record is due again.
 import { isTerminal } from "../core/action.ts";
@@ -32,10 +33,10 @@ export type DueRecordsOptions = {
   readonly onProblem: (text: string) => void;
 };
 
-/** Read at once. */
-const batchSize = 100;
 /** Between looks, at most: another process's record may have become due without a hint. */
 const idleLookMs = 30_000;
+/** While something is worked on, not more often than this. */
+const busyLookMs = 100;
 /** After work on a record failed. */
 const putOffMs = 60_000;
 /** After the database failed. */
@@ -49,6 +50,8 @@ export class DueRecords {
   /** The same by record. */
   readonly #awaiting = new Map<string, readonly number[]>();
   readonly #hurried = new Map<string, RecordKey>();
+  /** Records that are worked on now. */
+  readonly #inFlight = new Map<string, Promise<boolean>>();
   #stopListening: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -74,12 +77,13 @@ export class DueRecords {
     this.#cancelTimer();
     this.#stopListening();
     await this.#loop;
+    await Promise.allSettled(this.#inFlight.values());
     this.#cancelTimer();
   }
 
   /** Whether it sleeps until something from outside happens. */
   get isIdle(): boolean {
-    return !this.#isLooping && !this.#isStale;
+    return !this.#isLooping && !this.#isStale && this.#inFlight.size === 0;
   }
 
   wake(): void {
@@ -89,21 +93,27 @@ export class DueRecords {
     this.#loop = this.#run();
   }
 
-  /** Works on what is due by then, a batch of it. True if there may be more to do at once. */
+  /** Works on what is due by then, as much as may be worked on at once. True if there may be more to do at once. */
   async runOnce(nowMs: number): Promise<boolean> {
+    const committed = await Promise.all(await this.#begin(nowMs));
+    return committed.includes(true) || this.#hurried.size > 0;
+  }
+
+  async #begin(nowMs: number): Promise<readonly Promise<boolean>[]> {
     const { store } = this.#options;
-    const hurried = [...this.#hurried.values()].slice(0, batchSize);
-    for (const key of hurried) this.#hurried.delete(textOf(key));
-    const due = await store.dueRecords(this.#work.kind, nowMs, batchSize);
-    const asked = hurried.length === 0 ? [] : await store.records(hurried);
+    const room = this.#work.atOnce - this.#inFlight.size;
+    if (room <= 0) return [];
+    const hurried = [...this.#hurried].slice(0, room);
+    for (const [text] of hurried) this.#hurried.delete(text);
+    const asked = hurried.length === 0 ? [] : await store.records(hurried.map(([, key]) => key));
+    const due = await store.dueRecords(this.#work.kind, nowMs, room + this.#inFlight.size);
     const all = new Map([...asked, ...due].map((record) => [textOf(record), record]));
-    const left = [...all.values()].values();
-    let isMore = this.#hurried.size > 0;
-    const worker = async (): Promise<void> => {
-      for (const record of left) if (await this.#workOn(record, nowMs)) isMore = true;
-    };
-    await Promise.all(Array.from({ length: Math.min(this.#work.atOnce, all.size) }, worker));
-    return isMore;
+    const free = [...all].filter(([text]) => !this.#inFlight.has(text)).slice(0, room);
+    return free.map(([text, record]) => {
+      const work = this.#workOn(record, nowMs).finally(() => this.#inFlight.delete(text));
+      this.#inFlight.set(text, work);
+      return work;
+    });
   }
 
   async #workOn(record: StoreRecord, nowMs: number): Promise<boolean> {
@@ -139,18 +149,16 @@ export class DueRecords {
 
   async #run(): Promise<void> {
     this.#cancelTimer();
-    const { clock, store, onProblem } = this.#options;
+    const { clock, store } = this.#options;
     let nextMs: number | null = null;
     try {
       while (this.#isStale && this.#isStarted) {
         this.#isStale = false;
-        if (await this.runOnce(clock.nowMs())) this.#isStale = true;
-        else if (!this.#isStale) nextMs = await store.nextDueRecordMs(this.#work.kind);
+        for (const work of await this.#begin(clock.nowMs())) this.#whenDone(work);
+        nextMs = await store.nextDueRecordMs(this.#work.kind);
       }
     } catch (error) {
-      if (this.#isStarted) onProblem(`${this.#work.kind}s are not looked after: ${(error as Error).message}`);
-      this.#isStale = false;
-      nextMs = clock.nowMs() + failedLookMs;
+      nextMs = this.#failed(error);
     } finally {
       this.#isLooping = false;
     }
@@ -159,9 +167,31 @@ export class DueRecords {
     else this.#sleep(nextMs);
   }
 
+  #whenDone(work: Promise<boolean>): void {
+    work.then(
+      // More of it may be due, and there is room for another.
+      () => this.wake(),
+      (error: unknown) => {
+        this.#cancelTimer();
+        this.#sleep(this.#failed(error));
+      },
+    );
+  }
+
+  /** When to look again after the surroundings failed. */
+  #failed(error: unknown): number {
+    if (this.#isStarted)
+      this.#options.onProblem(`${this.#work.kind}s are not looked after: ${(error as Error).message}`);
+    this.#isStale = false;
+    return this.#options.clock.nowMs() + failedLookMs;
+  }
+
   #sleep(nextMs: number | null): void {
+    if (!this.#isStarted) return;
     const nowMs = this.#options.clock.nowMs();
-    const atMs = Math.max(Math.min(nextMs ?? Number.POSITIVE_INFINITY, nowMs + idleLookMs), nowMs + 1);
+    // What is worked on may still be due; its end is a reason to look, too.
+    const soonestMs = nowMs + (this.#inFlight.size > 0 ? busyLookMs : 1);
+    const atMs = Math.max(Math.min(nextMs ?? Number.POSITIVE_INFINITY, nowMs + idleLookMs), soonestMs);
     this.#cancelTimer = this.#options.clock.at(atMs, () => this.wake());
   }
 

@@ -150,6 +150,34 @@ test("a dead target is given up after its tries, shown as failed, and can be tri
   assert.partialDeepStrictEqual(await sent(ground, "bad"), [{ state: "delivered" }]);
 });
 
+test("a receiver that does not answer keeps nobody else waiting", async (t) => {
+  const { got, url } = await receiver(t);
+  let dead = 0;
+  let mostAtOnce = 0;
+  const release = Promise.withResolvers<void>();
+  const sending: SendNotice = async (call) => {
+    if (call.request.url === url) return send(call);
+    mostAtOnce = Math.max(mostAtOnce, ++dead);
+    await release.promise;
+    return { type: "refused", problem: "It did not answer in time.", isFinal: false };
+  };
+  const ground = await opened(t, sending);
+  for (let n = 0; n < 30; n++) {
+    await start(ground, `dead-${n}`, [rule("http://dead.example/")]);
+    await ground.end(`dead-${n}`, "failed");
+  }
+  await start(ground, "bad", [rule(url)]);
+  await ground.end("bad", "failed");
+  ground.automation.start();
+  while (got.length === 0) {
+    await new Promise((done) => setImmediate(done));
+    ground.clock.advance("100ms");
+  }
+  assert.ok(mostAtOnce <= 4, `${mostAtOnce} at once`);
+  release.resolve();
+  await ground.automation.stop();
+});
+
 test("several servers send each notification once", async (t) => {
   const { got, url } = await receiver(t);
   const store = await openSqliteStore({ path: ":memory:" });
@@ -159,7 +187,7 @@ test("several servers send each notification once", async (t) => {
     await start(grounds[0], `bad-${n}`, [rule(url)]);
     await grounds[0].end(`bad-${n}`, "failed");
   }
-  await Promise.all(grounds.map((ground) => ground.lookAt(at(1))));
+  for (const minute of [1, 2, 3, 4]) await Promise.all(grounds.map((ground) => ground.lookAt(at(minute))));
   assert.equal(got.length, 10);
 });
 

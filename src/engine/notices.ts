@@ -20,11 +20,42 @@ export type NoticeParts = {
   readonly send: SendNotice;
 };
 
-export const noticeWork = (parts: NoticeParts): DueWork => ({
-  kind: "notification",
-  atOnce: 16,
-  work: (record) => sendOne(parts, record),
-});
+/** Sent at once, to all receivers and to one of them: who does not answer keeps no others waiting. */
+const maxSending = 16;
+const maxSendingToOne = 4;
+/** Until it is looked again whether a receiver has answered those before. */
+const busyMs = 1_000;
+
+export function noticeWork(parts: NoticeParts): DueWork {
+  /** Host → calls that have not been answered. */
+  const sending = new Map<string, number>();
+  return {
+    kind: "notification",
+    atOnce: maxSending,
+    work: async (record) => {
+      const host = hostOf(noticeOf(record));
+      const count = sending.get(host) ?? 0;
+      if (count >= maxSendingToOne) return putOff(parts, record);
+      sending.set(host, count + 1);
+      try {
+        return await sendOne(parts, record);
+      } finally {
+        const left = (sending.get(host) ?? 1) - 1;
+        if (left === 0) sending.delete(host);
+        else sending.set(host, left);
+      }
+    },
+  };
+}
+
+const hostOf = ({ request: { url } }: Notification): string => (URL.canParse(url) ? new URL(url).host : "");
+
+async function putOff({ store, nowMs }: NoticeParts, record: StoreRecord): Promise<Worked> {
+  const later: StoreRecord = { ...record, dueAtMs: nowMs() + busyMs };
+  await store.commit([{ type: "putRecord", record: later }], "written");
+  // Nothing more is to be done at once.
+  return { awaits: [], isCommitted: false };
+}
 
 async function sendOne(parts: NoticeParts, record: StoreRecord): Promise<Worked> {
   const before = noticeOf(record);
