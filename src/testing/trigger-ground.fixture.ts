@@ -64,7 +64,9 @@ export const newTrigger = (more: Partial<NewTrigger> = {}): NewTrigger => ({
   ...more,
 });
 
-export const every = (everyMinutes: number, catchUp: CatchUp = "all", overlap: Overlap = "allow"): When => ({
+type Scheduled = Extract<When, { readonly type: "schedule" }>;
+
+export const every = (everyMinutes: number, catchUp: CatchUp = "all", overlap: Overlap = "allow"): Scheduled => ({
   type: "schedule",
   schedule: { type: "rate", everyMinutes, startAtMs: startMs },
   timeInput: "when",
