@@ -20,6 +20,7 @@ const layers: Layers = {
     doors: [
       "idl/error-message.ts",
       "idl/interface-message.ts",
+      "idl/launch-form.ts",
       "idl/literal-message.ts",
       "idl/newer.ts",
       "idl/phase-message.ts",

@@ -13,6 +13,7 @@ import { runService } from "./run-service.ts";
 import { secretService } from "./secret-service.ts";
 import { settingsService } from "./settings-service.ts";
 import { taskService } from "./task-service.ts";
+import { translatorService } from "./translator-service.ts";
 
 export type { Link, Links, WireParts } from "./parts.ts";
 
@@ -31,4 +32,5 @@ export const routes =
     settingsService(router, parts);
     identityServices(router, parts);
     imageService(router, parts);
+    translatorService(router, parts);
   };
