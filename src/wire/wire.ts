@@ -2,6 +2,7 @@
 // is decided in control and core; here it is only said in the protocol's words.
 import type { ConnectRouter } from "@connectrpc/connect";
 import { actionsService } from "./actions-service.ts";
+import { cacheService } from "./cache-service.ts";
 import { clusterService } from "./cluster-service.ts";
 import { dataProxyService } from "./data-proxy.ts";
 import { identityServices } from "./identity-services.ts";
@@ -22,6 +23,7 @@ export const routes =
   (parts: WireParts) =>
   (router: ConnectRouter): void => {
     clusterService(router);
+    cacheService(router, parts);
     dataProxyService(router, parts);
     runService(router, parts);
     actionsService(router, parts);
