@@ -131,6 +131,77 @@ test("a condition is answered, and a failure is told with its class and words", 
   assert.deepEqual([action.error?.code, action.error?.message], ["RangeError", "out of range"]);
 });
 
+test("a deployed task runs by its name; its version is what it was, and a promoted one is the same", async () => {
+  const code = await client.sendCode(bundle);
+  for (const spec of manifest.tasks) await client.deploy(spec, code, "v1");
+  for (const spec of manifest.tasks) await client.deploy(spec, code, "v1");
+  const task = await client.task("far.main");
+  assert.equal(task.version, "v1");
+  const run = await client.start({ type: "deployed", task }, { x: { type: "integer", value: "1" } }, blobs);
+  assert.equal((await run.ended()).phase, "succeeded");
+  await client.promote("far.main", "v1", "production");
+  const production = new Client({ endpoint: client.connection.endpoint, domain: "production" });
+  const promoted = await production.start(
+    { type: "deployed", task: await production.task("far.main") },
+    { x: { type: "integer", value: "1" } },
+    blobs,
+  );
+  assert.equal((await promoted.ended()).phase, "succeeded");
+});
+
+test("a run is done again with the code that it had, and recovered", async () => {
+  const code = await client.sendCode(bundle);
+  const inputs = { x: { type: "integer", value: "3" } } as const;
+  const first = await client.start({ type: "sent", spec: specOf("main"), code }, inputs, blobs);
+  await first.ended();
+  const again = await client.rerun(first.name);
+  assert.equal((await again.ended()).phase, "succeeded");
+  const recovered = await client.rerun(first.name, { related: { run: first.name, recovers: true } });
+  assert.equal((await recovered.ended()).phase, "succeeded");
+  const { items } = await recovered.actions(100);
+  assert.deepEqual(items.map(({ label, phase }) => `${label} ${phase}`).sort(), [
+    "main succeeded",
+    "part recovered",
+    "part recovered",
+  ]);
+});
+
+test("the same version with other content is refused, and it is said what differs", async () => {
+  await client.deploy(specOf("part"), await client.sendCode(bundle), "v2");
+  near.write("pipeline.ts", pipeline.replace("x * 2", "x * 3"));
+  const other = await bundleFile(join(near.dir, "pipeline.ts"), near.dir, { isPortable: true });
+  await assert.rejects(client.deploy(specOf("part"), await client.sendCode(other), "v2"), {
+    name: "GodwitError",
+    code: "failed_precondition",
+    message: /already has a version v2 .*\n.*code.* →/,
+  });
+});
+
+test("the command line deploys, runs by name, and shows what there is on the server", async () => {
+  near.write("pipeline.ts", pipeline);
+  const env = { GODWIT_ENDPOINT: client.connection.endpoint };
+  const godwit = async (...words: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await near.run(words, env);
+    assert.equal(code, 0, `godwit ${words.join(" ")}\n${stderr}`);
+    return stdout;
+  };
+  assert.match(await godwit("deploy", "pipeline.ts", "--version", "c1"), /✓ far\.main c1\n/);
+  assert.match(await godwit("get", "tasks", "--remote"), /far\.main +c1/);
+  const ran = JSON.parse(await godwit("run", "--remote", "--task", "far.main", "--x", "4", "--json"));
+  assert.deepEqual([ran.phase, ran.outputs], ["succeeded", { sum: 18, text: "" }]);
+  const started = JSON.parse(await godwit("run", "--remote", "pipeline.ts", "main", "--x", "5", "--json"));
+  assert.deepEqual([started.phase, started.outputs.sum, started.actions.total], ["succeeded", 22, 3]);
+  assert.equal(JSON.parse(await godwit("get", "run", started.run, "--remote", "--json")).task, "far.main");
+  assert.equal(JSON.parse(await godwit("get", "actions", started.run, "--remote", "--json")).length, 3);
+  assert.match(await godwit("logs", started.run, "--remote"), /part of 5/);
+  const again = JSON.parse(await godwit("rerun", started.run, "--remote", "--json"));
+  assert.equal(again.outputs.sum, 22);
+  assert.match(await godwit("promote", "far.main", "c1", "--to", "staging"), /far\.main c1 is in default\/staging/);
+  const bad = await near.run(["run", "--remote", "pipeline.ts", "main", "--x", "five"], env);
+  assert.equal(bad.code, 2);
+  assert.match(bad.stderr, /--x/);
+});
+
 test("what is not there, and a server that is not there, are told in words", async () => {
   await assert.rejects(client.run("nobody").read(), { code: "not_found", message: /There is no run "nobody"/ });
   await assert.rejects(new Client({ endpoint: "localhost:9" }).run("x").read(), {

@@ -129,6 +129,7 @@ function addTasks(add: (name: string, description: string) => Command, io: Io, f
   });
   const task = add("task", "one task: its inputs, outputs and settings")
     .argument("<task>")
+    .option("--version <version>", "with --remote: this one (default: the one that was deployed last)")
     .option(...fileOption);
   task.action(async (name: string) => {
     const { getTask } = await import("./commands/get-tasks.ts");

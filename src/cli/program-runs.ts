@@ -104,6 +104,7 @@ function rerunCommand(io: Io, finish: Finish): Command {
     .argument("<run>", "name of the old run")
     .option("--recover", "reuse what succeeded in the old run, and begin where it did not")
     .option("--recorded-code", "run the code that the old run used, not what the file has now")
+    .option("--file <file>", "with --remote: run the code of this file (default: the recorded code)")
     .option("--name <name>", "name of the new run")
     .option("--overwrite-cache", "compute everything anew, and replace what the cache holds")
     .addHelpText(
@@ -115,8 +116,14 @@ Examples:
   godwit rerun nightly --recorded-code         exactly what ran then`,
     );
   command.action(async (name: string) => {
+    const options = optionsOf<RerunOptions>(command);
+    if (options.remote !== undefined) {
+      const { rerunRemote } = await import("./commands/run-remote.ts");
+      finish(await rerunRemote(name, options, io));
+      return;
+    }
     const { rerun } = await import("./commands/resume.ts");
-    finish(await rerun(name, optionsOf<RerunOptions>(command), io));
+    finish(await rerun(name, options, io));
   });
   return command;
 }

@@ -1,6 +1,7 @@
 // The commands: names, options, help. Each loads its code when it is called, so that starting costs only
 // what the command needs.
 import { type Argument, Command } from "commander";
+import { deployingCommands } from "./program-deploys.ts";
 import type { Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
 import { carriedCommands } from "./program-runs.ts";
@@ -25,7 +26,12 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
     .enablePositionalOptions()
     .exitOverride()
     .addHelpText("after", overview);
-  const commands = [...carriedCommands(io, finish), ...servingCommands(io, finish), ...readingCommands(io, finish)];
+  const commands = [
+    ...carriedCommands(io, finish),
+    ...deployingCommands(io, finish),
+    ...servingCommands(io, finish),
+    ...readingCommands(io, finish),
+  ];
   for (const command of commands) {
     command.copyInheritedSettings(program);
     for (const nested of command.commands) nested.copyInheritedSettings(program);

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { RunIdentifierSchema } from "#idl/flyteidl2/common/identifier_pb.js";
 import { Filter_Function, ListRequestSchema } from "#idl/flyteidl2/common/list_pb.js";
+import { InputsSchema } from "#idl/flyteidl2/task/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "#idl/flyteidl2/task/run_pb.js";
 import type { TaskSpec as TaskSpecMessage } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { type CreateRunRequest, CreateRunRequestSchema } from "#idl/flyteidl2/workflow/run_service_pb.js";
@@ -11,7 +12,7 @@ import { packArchive } from "../blob/archive.ts";
 import type { BlobStore } from "../blob/blob.ts";
 import { inBundle } from "../core/code-graph.ts";
 import { GodwitError } from "../core/error.ts";
-import { checkRunName, newRunName } from "../core/names.ts";
+import { checkRunName, newRunName, rootName } from "../core/names.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import { newer, RecoverSchema, RelationSchema, relationTypes, setNewerField } from "../idl/newer.ts";
@@ -28,7 +29,7 @@ import { upload } from "./uploads.ts";
 export type { ConnectOptions } from "./connection.ts";
 export { defaultEndpoint, defaultRemoteProject } from "./connection.ts";
 export { RemoteRun, type RunUpdate } from "./remote-run.ts";
-export type { DeployedVersion } from "./task-views.ts";
+export type { DeployedSummary, DeployedVersion } from "./task-views.ts";
 
 /** Code that a server is to run: uploaded once, whoever starts or deploys what is in it. */
 export type SentCode = { readonly digest: string; readonly uri: string };
@@ -80,6 +81,29 @@ export class Client {
       task: taskOf(this.connection, startable),
       inputWrapper: { case: "inputs", value: inputsMessage(sent, types) },
       runSpec: runSpecOf(this.connection, options),
+    });
+    await this.#create(request);
+    return new RemoteRun(this.connection, name);
+  }
+
+  /** A new run with the task and inputs of an old one; with the code that it had, unless there is other. */
+  async rerun(old: string, options: StartOptions & { readonly code?: Startable } = {}): Promise<RemoteRun> {
+    const { project, domain, runs, data } = this.connection;
+    const runId = create(RunIdentifierSchema, { project, domain, name: old });
+    const { details } = await this.connection.ask((asking) => runs.getRunDetails({ runId }, asking));
+    const spec = details?.action?.spec;
+    if (spec?.case !== "task") throw new GodwitError("internal", `The server does not say what the run ${old} ran.`);
+    const actionId = { run: runId, name: rootName };
+    const { inputs = create(InputsSchema) } = await this.connection.ask((asking) =>
+      data.getActionData({ actionId }, asking),
+    );
+    const name = options.name === undefined ? newRunName(randomBytes(10)) : checkRunName(options.name);
+    const task = options.code === undefined ? spec : taskOf(this.connection, options.code);
+    const request = create(CreateRunRequestSchema, {
+      id: { case: "runId", value: create(RunIdentifierSchema, { project, domain, name }) },
+      task: task.case === "task" ? { case: "taskSpec", value: task.value } : task,
+      inputWrapper: { case: "inputs", value: inputs },
+      runSpec: runSpecOf(this.connection, { ...saidBefore(details?.runSpec), ...options }),
     });
     await this.#create(request);
     return new RemoteRun(this.connection, name);
@@ -172,6 +196,12 @@ function taskOf({ project, domain }: Connection, startable: Startable): CreateRu
     value: { $typeName: "flyteidl2.task.TaskIdentifier", org: "", project, domain, name, version },
   };
 }
+
+/** Of the old run's, what holds for a new one too. */
+const saidBefore = (runSpec: RunSpec | undefined): StartOptions => ({
+  labels: runSpec?.labels?.values ?? {},
+  env: Object.fromEntries((runSpec?.envs?.values ?? []).map(({ key, value }) => [key, value])),
+});
 
 function runSpecOf({ project, domain }: Connection, options: StartOptions): RunSpec {
   const { labels = {}, env = {}, related } = options;

@@ -2,10 +2,12 @@
 //
 // R1  A bundle is what its digest names: an archive with other content is refused.
 // R2  What tasks there are is found out here, by loading the code, and not believed.
-// R3  Once known, a bundle is not unpacked again; however many ask for it at a time, it is once.
+// R3  Its tasks say which bundle they are of: so they can be deployed, run again and called from other code.
+// R4  Once known, a bundle is not unpacked again; however many ask for it at a time, it is once.
 
 import { type ArchiveLimits, unpackArchive } from "../blob/archive.ts";
 import type { BlobStore } from "../blob/blob.ts";
+import { inBundle } from "../core/code-graph.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson, sha256Hex } from "../core/hash.ts";
 import type { Manifest } from "../core/task.ts";
@@ -58,7 +60,7 @@ export class Bundles {
       );
     }
     await this.#store(digest, bytes);
-    const manifest = await describe(digest);
+    const manifest = placed(await describe(digest), digest);
     await store.commit([{ type: "putDocument", digest: manifestKey(digest), text: JSON.stringify(manifest) }]);
     return manifest;
   }
@@ -86,3 +88,13 @@ export class Bundles {
     await blobs.put(new TextEncoder().encode(manifest));
   }
 }
+
+/** R3. */
+const placed = (manifest: Manifest, digest: string): Manifest => ({
+  ...manifest,
+  tasks: manifest.tasks.map((spec) =>
+    spec.target.type === "typescript"
+      ? { ...spec, target: { type: "typescript", bundle: { digest, projectDir: inBundle } } }
+      : spec,
+  ),
+});

@@ -51,7 +51,7 @@ function ofBundle(tasks: KnownTasks, bundle: BundleReference): KnownTasks {
 }
 
 function inBundleOf(task: KnownTask, bundle: BundleReference): KnownTask {
-  if (task.spec.target.type !== "typescript") return task;
+  if (task.spec.target.type !== "typescript" || task.spec.target.bundle !== undefined) return task;
   const spec: TaskSpec = { ...task.spec, target: { type: "typescript", bundle } };
   return { ...task, spec, digest: specDigest(spec), isElsewhere: true };
 }

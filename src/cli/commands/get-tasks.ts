@@ -20,9 +20,10 @@ type KnownTask = {
   readonly lastRunAtMs: number | null;
 };
 
-export type TaskOptions = CommonOptions & { readonly file?: string };
+export type TaskOptions = CommonOptions & { readonly file?: string; readonly version?: string };
 
 export async function getTasks(options: TaskOptions, io: Io): Promise<number> {
+  if (options.remote !== undefined) return (await import("./get-deployed.ts")).getDeployedTasks(options, io);
   const tasks = await known(options, io);
   if (options.json === true) await writeJson(io, tasks.map(taskRecord));
   else if (tasks.length === 0)
@@ -35,6 +36,7 @@ export async function getTasks(options: TaskOptions, io: Io): Promise<number> {
 }
 
 export async function getTask(name: string, options: TaskOptions, io: Io): Promise<number> {
+  if (options.remote !== undefined) return (await import("./get-deployed.ts")).getDeployedTask(name, options, io);
   const tasks = await known(options, io);
   const fits = tasks.filter(({ spec }) => spec.name === name || spec.shortName === name);
   const [found] = fits;

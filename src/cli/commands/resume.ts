@@ -15,6 +15,7 @@ export type RerunOptions = DisplayOptions &
     readonly name?: string;
     readonly recover?: boolean;
     readonly recordedCode?: boolean;
+    readonly file?: string;
     readonly overwriteCache?: boolean;
   };
 

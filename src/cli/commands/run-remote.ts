@@ -12,6 +12,7 @@ import { carry, type Started } from "../running.ts";
 import { withLocal, withSendable } from "../sent-code.ts";
 import type { Session } from "../session.ts";
 import type { Io } from "../terminal.ts";
+import type { RerunOptions } from "./resume.ts";
 import { givenInputs, inputsError, type RunOptions, sourceOf } from "./run.ts";
 
 export function runRemote(
@@ -54,6 +55,28 @@ export function runRemote(
   });
 }
 
+export function rerunRemote(old: string, options: RerunOptions, io: Io): Promise<number> {
+  return carry(io, options, async (opened): Promise<Started> => {
+    const { client, scope } = clientFor(options, io);
+    const session = sessionWith(client, scope, io);
+    opened(session);
+    const before = await session.godwit.control.getRun(scope, old);
+    const wanted: StartOptions = {
+      ...startOptions(options),
+      related: { run: old, recovers: options.recover === true },
+    };
+    const start = async (code?: Startable) => client.rerun(old, { ...wanted, ...(code === undefined ? {} : { code }) });
+    const { file } = options;
+    const run =
+      file === undefined
+        ? await start()
+        : await withSendable(sourceOf(file, io), options, io, async ({ manifest, send }) =>
+            start({ type: "sent", spec: findTask(manifest, before.task), code: await send(client) }),
+          );
+    return { session, run: await session.godwit.control.getRun(scope, run.name), isNew: true, currentBundle: null };
+  });
+}
+
 async function inputsFor(
   { godwit, io }: Session,
   spec: TaskSpec,
@@ -68,7 +91,11 @@ async function inputsFor(
   return givenInputs({ godwit, io, spec, command }, tokens, options, ownFlags);
 }
 
-const startOptions = ({ name, overwriteCache, maxConcurrency }: RunOptions): StartOptions => ({
+const startOptions = ({
+  name,
+  overwriteCache,
+  maxConcurrency,
+}: Pick<RunOptions, "name" | "overwriteCache" | "maxConcurrency">): StartOptions => ({
   name: name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`,
   ...(overwriteCache === undefined ? {} : { overwriteCache }),
   ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
