@@ -1,7 +1,7 @@
 // Images for tests: specs and contexts as clients send them, and an environment for them to stand on, which
 // has a flyte of one line so that nothing has to be downloaded.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,10 +62,11 @@ export const hasPython = ((): boolean => {
 })();
 export const skip = hasPython ? false : "no python3 with pip on this machine";
 
-/** A virtual environment with a flyte of that version. */
-export function environmentWith(flyteVersion: string): string {
+/** A virtual environment with a flyte of that version; null: without. */
+export function environmentWith(flyteVersion: string | null): string {
   const directory = join(dir, `env-${count++}`);
   execFileSync("python3", ["-m", "venv", "--system-site-packages", "--without-pip", directory]);
+  if (flyteVersion === null) return directory;
   const python = join(directory, "bin", "python");
   const packages = execFileSync(python, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], {
     encoding: "utf8",
@@ -80,6 +81,24 @@ export function environmentWith(flyteVersion: string): string {
   writeFileSync(join(about, "METADATA"), `Metadata-Version: 2.1\nName: flyte\nVersion: ${flyteVersion}\n`);
   writeFileSync(join(about, "entry_points.txt"), "[console_scripts]\na0 = flyte:main\n");
   return directory;
+}
+
+/** A package of one line, as a wheel: its version in `__version__`, and a program of the package's name. */
+export function wheelOf(name: string, version: string): ArchivedFile {
+  const path = `${name}-${version}-py3-none-any.whl`;
+  const whole = join(dir, path);
+  const about = `${name}-${version}.dist-info`;
+  const files = {
+    [`${name}/__init__.py`]: `__version__ = "${version}"\ndef main():\n    print("${name}", __version__)\n`,
+    [`${about}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
+    [`${about}/WHEEL`]: "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    [`${about}/entry_points.txt`]: `[console_scripts]\n${name === "flyte" ? "a0" : name} = ${name}:main\n`,
+    [`${about}/RECORD`]: "",
+  };
+  const program =
+    "import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as z:\n    [z.writestr(*each) for each in json.loads(sys.argv[2]).items()]";
+  execFileSync("python3", ["-c", program, whole, JSON.stringify(files)]);
+  return file(path, readFileSync(whole));
 }
 
 export const open = (

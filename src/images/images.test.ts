@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { isGodwitError } from "../core/error.ts";
-import { built, dir, environmentWith, file, open, scope, skip } from "./images.fixture.ts";
+import { built, dir, environmentWith, file, open, scope, skip, wheelOf } from "./images.fixture.ts";
 import type { ResolvedImage } from "./references.ts";
 
 let python = "";
@@ -165,4 +165,49 @@ test("what an image stands on has to be known, and its Python to be there", { sk
     code: "failed_precondition",
     message: /Python 3\.99/,
   });
+});
+
+/** Pip finds nothing but what was made for the test. */
+const offline = { ...process.env, PIP_NO_INDEX: "1", PIP_FIND_LINKS: dir, PIP_CONFIG_FILE: "/dev/null" };
+
+test("wheels and requirements come from the image's own files", { skip }, async () => {
+  const images = open({ python }, undefined, offline);
+  const { path, bytes } = wheelOf("godwit_one", "1.0");
+  wheelOf("godwit_two", "2.0");
+  const { image } = await built(
+    images,
+    {
+      baseImage: published,
+      layers: [
+        { case: "pythonWheels", value: { dir: "dist" } },
+        { case: "requirements", value: { file: "deep/requirements.txt" } },
+      ],
+    },
+    [file(`dist/${path}`, bytes), file("deep/requirements.txt", "godwit_two==2.0\n")],
+  );
+  const found = await images.resolve(image);
+  assert.equal(
+    run(found, "-c", "import godwit_one, godwit_two; print(godwit_one.__version__, godwit_two.__version__)"),
+    "1.0 2.0",
+  );
+  await assert.rejects(
+    built(images, { layers: [{ case: "requirements", value: { file: "none.txt" } }] }, [file("a", "")]),
+    { code: "invalid_argument", message: /do not have "none.txt"/ },
+  );
+});
+
+test("where nobody has an environment with flyte, one is prepared for the first task, once, and in the Python there is", {
+  skip,
+}, async () => {
+  wheelOf("flyte", "3.2.1");
+  const bare = environmentWith(null);
+  const env = { ...offline, PATH: [join(bare, "bin"), process.env.PATH].join(delimiter), VIRTUAL_ENV: undefined };
+  const images = open({}, undefined, env);
+  const all = await Promise.all(
+    Array.from({ length: 5 }, () => images.resolve("ghcr.io/flyteorg/flyte:py3.99-v3.2.1")),
+  );
+  const [one] = all as [ResolvedImage];
+  assert.equal(new Set(all.map((each) => each.python)).size, 1);
+  assert.equal(run(one, "-c", "import flyte; print(flyte.__version__)"), "3.2.1");
+  assert.equal(execFileSync("a0", { env: { ...one.env }, encoding: "utf8" }).trim(), "flyte 3.2.1");
 });
