@@ -303,7 +303,8 @@ function checkDatabaseIsThere(dataDir: string): void {
   );
 }
 
-async function makeDataDir(dataDir: string): Promise<void> {
+/** Made if it does not exist, for nobody else to read. */
+export async function makeDataDir(dataDir: string): Promise<void> {
   try {
     if ((await mkdir(dataDir, { recursive: true, mode: 0o700 })) === undefined) return;
     // Nobody means to commit it.

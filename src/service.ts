@@ -2,7 +2,7 @@
 // doors.
 import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
 import { deployBuiltIns, type Flyte, flyte } from "./flyte.ts";
-import { type Godwit, openGodwit } from "./godwit.ts";
+import { type Godwit, makeDataDir, openGodwit } from "./godwit.ts";
 import {
   authenticated,
   createLinks,
@@ -41,18 +41,19 @@ type Parts = { readonly godwit: Godwit; readonly protocol: Flyte; readonly auth:
 
 export async function openService(config: ServiceConfig): Promise<Service> {
   const { dataDir, engine, server: settings, images, log } = config;
-  let port = settings.port;
-  const protocol = flyte({ dataDir, endpoint: () => `localhost:${port}`, images });
+  let taskPort = settings.port;
+  const key = await signingKey(dataDir);
+  const auth = authOf(config, key);
+  const protocol = flyte({
+    dataDir,
+    endpoint: () => `localhost:${taskPort}`,
+    images,
+  });
   const { executors } = protocol;
   const godwit = await openGodwit({ dataDir, settings: engine, executors, onText: (text) => log.warn({}, text) });
   const metrics = createMetrics(godwit.store);
   try {
     await deployBuiltIns(godwit);
-    const key = await readSigningKey(dataDir);
-    const auth: Auth =
-      settings.auth === "none"
-        ? noAuth(config.user)
-        : keyAuth({ dataDir, signer: signerFor(key, "tokens"), nowMs: Date.now });
     const links = createLinks({
       signer: signerFor(key, "links"),
       root: protocol.storage().root,
@@ -61,7 +62,7 @@ export async function openService(config: ServiceConfig): Promise<Service> {
       nowMs: Date.now,
     });
     const server = await listen(config, { godwit, protocol, auth, links }, metrics);
-    port = server.port;
+    taskPort = server.taskPort;
     metrics.watch(server);
     await godwit.startTriggers({ reach: settings.webhooks, onProblem: (text) => log.warn({}, text) });
     godwit.serveAll((error, run) => log.error({ error, run }, "a run is not moved forward, for now"));
@@ -81,14 +82,27 @@ export async function openService(config: ServiceConfig): Promise<Service> {
   }
 }
 
-async function listen({ server: settings, log }: ServiceConfig, parts: Parts, metrics: Metrics): Promise<Server> {
+/** Made for each call of a task; a stream outlives it. */
+const taskTokenMs = 60_000;
+
+/** The directory first, with all that belongs to a new one. */
+async function signingKey(dataDir: string): Promise<Buffer> {
+  await makeDataDir(dataDir);
+  return readSigningKey(dataDir);
+}
+
+const authOf = ({ dataDir, server, user }: ServiceConfig, key: Buffer): Auth =>
+  server.auth === "none" ? noAuth(user) : keyAuth({ dataDir, signer: signerFor(key, "tokens"), nowMs: Date.now });
+
+async function listen({ server: settings, user, log }: ServiceConfig, parts: Parts, metrics: Metrics): Promise<Server> {
   const { host, port, secondPort, publicUrl, maxMessageBytes, maxUploadBytes, maxConnections, maxCalls } = settings;
   const around = await tracing();
   return startServer({
     host,
     port,
-    secondPort: port === 0 ? null : secondPort,
+    secondPort,
     limits: { maxMessageBytes, maxUploadBytes, maxConnections, maxCalls },
+    taskToken: parts.auth.isRequired ? () => parts.auth.taskToken(user, taskTokenMs) : null,
     hosts: parts.auth.isRequired ? null : [host, ...(publicUrl === null ? [] : [new URL(publicUrl).hostname])],
     routes: routesOf(parts),
     interceptors: [authenticated(parts.auth)],

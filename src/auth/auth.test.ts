@@ -39,16 +39,16 @@ const unauthenticated = { code: "unauthenticated" };
 test("without authentication everybody is the one who started the server", async () => {
   const open = noAuth("ada");
   assert.equal(open.isRequired, false);
-  assert.deepEqual(await open.caller(new Headers()), { subject: "ada", run: null });
+  assert.deepEqual(await open.caller(new Headers()), { subject: "ada" });
 });
 
 test("a key gives tokens, and a token says who calls until it expires", async () => {
   const secret = await createClient(dataDir, "ci", nowMs);
   const { token, expiresInSeconds } = await auth.tokenFor("ci", secret);
   assert.equal(expiresInSeconds, 3_600);
-  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ci", run: null });
+  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ci" });
   nowMs += 59 * minuteMs;
-  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ci", run: null });
+  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ci" });
   nowMs += minuteMs;
   await assert.rejects(auth.caller(bearer(token)), { ...unauthenticated, message: /expired/ });
 });
@@ -92,10 +92,9 @@ test("a key that was taken back opens nothing any more, also not with its tokens
   await assert.rejects(deleteClient(dataDir, "ci"), { code: "not_found" });
 });
 
-test("a task calls as who started its run, and says of which run it is", async () => {
-  const run = { project: "p", domain: "development", run: "nightly" };
-  const token = auth.taskToken("ada", run, minuteMs);
-  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ada", run });
+test("a task calls as whom it was made a token for, without a key of its own", async () => {
+  const token = auth.taskToken("ada", minuteMs);
+  assert.deepEqual(await auth.caller(bearer(token)), { subject: "ada" });
   nowMs += minuteMs;
   await assert.rejects(auth.caller(bearer(token)), unauthenticated);
 });

@@ -1,8 +1,8 @@
 // The door of authentication: who is calling, and what proves it.
 //
 // R1  Without authentication everybody is the user who started the server: for loopback only.
-// R2  A token says who, until when, and for tasks of which run; its signature is checked before anything in it
-//     is looked at. It lives shortly; a client that was removed is refused although its token still lives.
+// R2  A token says who and until when; its signature is checked before anything in it is looked at. It lives
+//     shortly; a client that was removed is refused although its token still lives.
 // R3  What is wrong is told in words, but never how close it was.
 import { GodwitError } from "../core/error.ts";
 import { Clients } from "./clients.ts";
@@ -11,9 +11,7 @@ import type { Signer } from "./signing-key.ts";
 export { createClient, deleteClient, listClients } from "./clients.ts";
 export { readSigningKey, type Signer, signerFor } from "./signing-key.ts";
 
-/** `run`: the caller is a task of that run, and acts for whoever started it. */
-export type Caller = { readonly subject: string; readonly run: RunName | null };
-export type RunName = { readonly project: string; readonly domain: string; readonly run: string };
+export type Caller = { readonly subject: string };
 
 export type Auth = {
   /** Whether calls have to prove who makes them. */
@@ -22,14 +20,14 @@ export type Auth = {
   caller(headers: Headers): Promise<Caller>;
   /** OAuth 2.0's client credentials. Throws `unauthenticated`. */
   tokenFor(clientId: string, secret: string): Promise<{ readonly token: string; readonly expiresInSeconds: number }>;
-  /** For a task's process, so that it can call back as `subject`. */
-  taskToken(subject: string, run: RunName, livesMs: number): string;
+  /** For tasks, which call back as `subject`: no client has to be there. */
+  taskToken(subject: string, livesMs: number): string;
 };
 
 /** R1. */
 export const noAuth = (subject: string): Auth => ({
   isRequired: false,
-  caller: async () => ({ subject, run: null }),
+  caller: async () => ({ subject }),
   tokenFor: async () => {
     throw new GodwitError("unimplemented", "This server needs no login, and gives no tokens.");
   },
@@ -46,7 +44,7 @@ type Claims = {
   readonly sub: string;
   /** Unix milliseconds. */
   readonly exp: number;
-  readonly run?: RunName;
+  readonly isTask?: true;
 };
 
 /** R2. */
@@ -62,16 +60,16 @@ export function keyAuth({ dataDir, signer, nowMs }: KeyAuthOptions): Auth {
     isRequired: true,
     caller: async (headers) => {
       const claims = claimsOf(bearerOf(headers), signer, nowMs());
-      if (claims.run === undefined && !(await clients.has(claims.sub)))
+      if (claims.isTask !== true && !(await clients.has(claims.sub)))
         throw unauthenticated(`The key "${claims.sub}" has been taken back.`);
-      return { subject: claims.sub, run: claims.run ?? null };
+      return { subject: claims.sub };
     },
     tokenFor: async (clientId, secret) => {
       if (!(await clients.isRight(clientId, secret)))
         throw unauthenticated("There is no such key, or its secret is another.");
       return { token: issue({ sub: clientId, exp: nowMs() + tokenMs }), expiresInSeconds: tokenMs / 1_000 };
     },
-    taskToken: (subject, run, livesMs) => issue({ sub: subject, exp: nowMs() + livesMs, run }),
+    taskToken: (subject, livesMs) => issue({ sub: subject, exp: nowMs() + livesMs, isTask: true }),
   };
 }
 

@@ -24,6 +24,7 @@ export function serve(lines: Lines = helloLines, options: Partial<ServerOptions>
     secondPort: null,
     limits: defaultLimits,
     hosts: null,
+    taskToken: null,
     routes: (router) => {
       router.service(ProjectService, {
         getProject: async ({ id }) => {

@@ -18,6 +18,7 @@ before(async () => {
   const auth = keyAuth({ dataDir, signer: signerFor(Buffer.alloc(32, 1), "tokens"), nowMs: Date.now });
   server = await serve(helloLines, {
     interceptors: [authenticated(auth)],
+    taskToken: () => auth.taskToken("tasks", 60_000),
     pages: [tokenPage(auth)],
     routes: (router) => {
       router.service(ProjectService, { getProject: () => ({ project: { id: "x" } }) });
@@ -75,4 +76,11 @@ test("a call without a token is unauthenticated, but for the one that says how t
   assert.deepEqual([status, body.code], [401, "unauthenticated"]);
   assert.match(String(body.message), /create-key/);
   assert.equal((await call("/flyteidl2.auth.AuthMetadataService/GetOAuth2Metadata")).status, 200);
+});
+
+test("a task of this very user needs no token, on the port that is for tasks", async () => {
+  const url = `http://localhost:${server.taskPort}${getProject}`;
+  const init = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+  assert.notEqual(server.taskPort, server.port);
+  assert.equal((await fetch(url, init)).status, 200);
 });

@@ -10,8 +10,9 @@ import { GodwitError } from "../core/error.ts";
 import { leaveUnread } from "./body.ts";
 import { foreignCall } from "./hosts.ts";
 import type { Log } from "./log.ts";
+import { canTellUsers, isOwnUser } from "./own-user.ts";
 import type { Page } from "./pages.ts";
-import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port } from "./port.ts";
+import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port, type RequestListener } from "./port.ts";
 import { refuse, statusOf } from "./refusal.ts";
 import { type Around, type Call, createRpc, type Rpc } from "./rpc.ts";
 
@@ -48,6 +49,11 @@ export type ServerOptions = {
   readonly limits: ServerLimits;
   /** Names under which alone the server may be called, besides its addresses; null: any. See hosts.ts. */
   readonly hosts: readonly string[] | null;
+  /**
+   * Makes a token for tasks on this machine, which then have a port of their own on loopback, for processes of this
+   * user alone (own-user.ts). Null: they use the first port, as it asks nobody.
+   */
+  readonly taskToken: (() => string) | null;
   /** The services: `(router) => router.service(…)`. */
   readonly routes: (router: ConnectRouter) => void;
   /** What may refuse a call before its handler. GodwitErrors are translated outside of them. */
@@ -68,6 +74,8 @@ export type Server = {
   /** Null if it was taken, or is not wanted. */
   readonly secondPort: number | null;
   readonly url: string;
+  /** Where tasks on this machine reach it. */
+  readonly taskPort: number;
   connections(): number;
   /** Calls and streams under way. */
   calls(): number;
@@ -93,18 +101,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     else site.serve(request, response);
   };
   const { maxConnections } = options.limits;
-  const open = (port: number): Promise<Port> =>
-    openPort({ host: options.host, port, maxConnections, maxStreams, onRequest });
-  const port = await open(options.port);
+  const open = (host: string, port: number, listener = onRequest): Promise<Port> =>
+    openPort({ host, port, maxConnections, maxStreams, onRequest: listener });
+  const port = await open(options.host, options.port);
   const second =
-    options.secondPort === null ? null : await open(options.secondPort).catch((error) => noSecond(error, options));
+    options.secondPort === null
+      ? null
+      : await open(options.host, options.secondPort).catch((error) => noSecond(error, options));
+  const forTasks =
+    options.taskToken === null || !canTellUsers()
+      ? null
+      : await open("127.0.0.1", 0, ofOwnUser(options.taskToken, onRequest));
   site.load();
-  const ports = second === null ? [port] : [port, second];
+  const ports = [port, second, forTasks].filter((each) => each !== null);
   return {
     host: port.host,
     port: port.port,
     secondPort: second?.port ?? null,
     url: urlOf(port.host, port.port),
+    taskPort: (forTasks ?? port).port,
     connections: () => ports.reduce((sum, each) => sum + each.connections(), 0),
     calls: () => rpc.open(),
     close: (drainMs) => drain({ ports, rpc, site }, drainMs),
@@ -126,6 +141,17 @@ const rpcOf = (options: ServerOptions): Rpc =>
       else options.log.error({ ...fields, error }, "a call failed, and should not have");
     },
   });
+
+/** A process of this user needs no token: it gets one. */
+const ofOwnUser =
+  (token: () => string, onRequest: RequestListener): RequestListener =>
+  (request, response) => {
+    void isOwnUser(request.socket).then((isOwn) => {
+      if (isOwn) request.headers.authorization = `Bearer ${token()}`;
+      else delete request.headers.authorization;
+      onRequest(request, response);
+    });
+  };
 
 /** It is for links only; the first port serves all there is. */
 function noSecond(error: unknown, { log, secondPort }: ServerOptions): null {

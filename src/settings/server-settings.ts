@@ -99,7 +99,10 @@ export function readServerSettings({ file, isNamed, env, flags, defaults: own }:
     if ((env[variable] ?? "") !== "") found[setting] = read(env[variable], variable);
     if (flags[setting] !== undefined) found[setting] = read(flags[setting], flag);
   }
-  return checked({ ...defaults, ...own, ...(found as Partial<ServerSettings>) });
+  const server = { ...defaults, ...own, ...(found as Partial<ServerSettings>) };
+  // The links are for the port that the Flyte CLI takes for the usual one.
+  const secondPort = found.secondPort === undefined && server.port !== defaults.port ? null : server.secondPort;
+  return checked({ ...server, secondPort });
 }
 
 /** The data directory that the file names, beside which it lies. */
