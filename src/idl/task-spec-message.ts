@@ -14,6 +14,7 @@ import { defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import { type CachePolicy, interfaceHash, type Target, type TaskSpec, type Timeouts } from "../core/task.ts";
 import type { TypedInterface } from "../core/value.ts";
 import { defaultsMessage, interfaceMessage, interfaceOf } from "./interface-message.ts";
+import { mapsInOrder } from "./map-order.ts";
 import { ownSpecOf, ownSpecText } from "./own-spec.ts";
 import { resourcesOfContainer } from "./resources-message.ts";
 import { durationOfMs, msOfDuration } from "./time-message.ts";
@@ -96,7 +97,9 @@ const containerTarget = (message: Message, container: Container, taskType: strin
   message: kept(message),
 });
 
-const kept = (message: Message): string => Buffer.from(toBinary(TaskSpecSchema, message)).toString("base64");
+/** With its maps in order, so that one task has one spec, whichever process sends it. */
+const kept = (message: Message): string =>
+  Buffer.from(toBinary(TaskSpecSchema, mapsInOrder(TaskSpecSchema, message))).toString("base64");
 
 /** The most retries that a task may ask for. */
 const maxRetries = 1_000;
