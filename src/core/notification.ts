@@ -86,8 +86,8 @@ export const maxTries = 12;
 const backoff = { baseMs: 5_000, factor: 2.5, capMs: 2 * 3_600_000 };
 
 /** R3: a try that nobody has told the end of by then is taken for lost. */
-export const tryTimeoutMs = 15_000;
-const lostAfterMs = 2 * tryTimeoutMs;
+export const tryTimeoutMs = 10_000;
+const lostAfterMs = tryTimeoutMs + 5_000;
 
 /** R1. In the order of the rules; of two that say the same to the same, one. */
 export function notificationsOf(ended: Ended, rules: readonly NotificationRule[], nowMs: number): Notification[] {
