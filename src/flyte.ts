@@ -5,9 +5,10 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import type { Control, Scope } from "./control/control.ts";
 import { isGodwitError } from "./core/error.ts";
 import { shortHash } from "./core/hash.ts";
-import type { Launch } from "./core/messages.ts";
+import type { AttemptRef, Launch } from "./core/messages.ts";
 import { specDigest } from "./core/task.ts";
 import type { Executor } from "./executor/executor.ts";
+import type { LoneExecutor } from "./executor/lone-attempts.ts";
 import { pythonExecutor } from "./executor/python.ts";
 import { sleepExecutor } from "./executor/sleep.ts";
 import type { ExecutorParts, Godwit } from "./godwit.ts";
@@ -24,6 +25,8 @@ export type FlyteConfig = {
   /** `host:port` at which tasks on this machine reach the server; asked for at each attempt. */
   readonly endpoint: () => string;
   readonly images: ImageSettings;
+  /** What interpreters of Python say that belongs to no attempt. */
+  readonly onText: (text: string) => void;
 };
 
 /**
@@ -56,14 +59,16 @@ async function makeProject(control: Control, id: string): Promise<void> {
 export type Flyte = {
   /** For `openGodwit`. */
   readonly executors: (parts: ExecutorParts) => Promise<readonly Executor[]>;
+  readonly setWaiting: (attempt: AttemptRef, isWaiting: boolean) => void;
   readonly storage: () => Storage;
   readonly routes: (godwit: Godwit, parts: Pick<WireParts, "callerOf" | "links">) => (router: ConnectRouter) => void;
 };
 
 export const storageRoot = (dataDir: string): string => join(dataDir, "storage");
 
-export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Flyte {
+export function flyte({ dataDir, endpoint, images: settings, onText }: FlyteConfig): Flyte {
   let opened: Storage | null = null;
+  let python: LoneExecutor | null = null;
   const storage = (): Storage => {
     if (opened === null) throw new Error("The storage is opened with Godwit.");
     return opened;
@@ -79,22 +84,25 @@ export function flyte({ dataDir, endpoint, images: settings }: FlyteConfig): Fly
       opened = await openStorage({ root: storageRoot(dataDir), blobs });
       const tmpDir = join(dataDir, "tmp");
       const secretValues = (launch: Launch) => secretVariables(control, launch);
+      python = pythonExecutor({
+        blobs,
+        storage: opened,
+        logs,
+        calls: control,
+        capacity,
+        tmpDir,
+        endpoint,
+        environments: images,
+        secretValues,
+        onText,
+      });
       return [
-        pythonExecutor({
-          blobs,
-          storage: opened,
-          logs,
-          calls: control,
-          capacity,
-          tmpDir,
-          endpoint,
-          environments: images,
-          secretValues,
-        }),
+        python,
         imageExecutor({ images, blobs, logs, clock, capacity }),
         sleepExecutor({ blobs, capacity, clock }),
       ];
     },
+    setWaiting: (attempt, isWaiting) => python?.setWaiting(attempt, isWaiting),
     storage,
     routes: (godwit, { callerOf, links }) =>
       routes({

@@ -46,6 +46,8 @@ export type GodwitConfig = {
   readonly onText?: (text: string) => void;
   /** More executors, beside the pool of workers and that of shell tasks. Not asked for before the store is open. */
   readonly executors?: (parts: ExecutorParts) => Promise<readonly Executor[]>;
+  /** Tells those whose attempts do not say themselves when they only wait for their calls. */
+  readonly setWaiting?: EngineOptions["setWaiting"];
   /** For tests, which put something between the parts: what ends the process at a chosen commit or launch. */
   readonly wrap?: {
     readonly store?: (store: Store) => Store;
@@ -157,7 +159,7 @@ export async function openGodwit(config: GodwitConfig): Promise<Godwit> {
   const bundles = new Bundles({ store, blobs, describe: (bundle) => pool.describe(bundle, inBundle) });
   const more = (await config.executors?.({ dataDir, blobs, logs, capacity, control, clock: systemClock })) ?? [];
   const executors = [pool, shell, ...more].map((executor) => wrap.executor?.(executor) ?? executor);
-  const serving = servingBy({ store, blobs, executors, capacity, shares }, () =>
+  const serving = servingBy({ store, blobs, executors, capacity, shares, ...waitingOf(config) }, () =>
     capacity.expectGpus(findGpus(settings, process.env, closing.signal)),
   );
   const automation = automationOn({ dataDir, store, blobs });
@@ -245,6 +247,9 @@ function servingBy(parts: Omit<EngineOptions, "id" | "clock">, onStart: () => vo
     },
   };
 }
+
+const waitingOf = ({ setWaiting }: GodwitConfig): Pick<EngineOptions, "setWaiting"> =>
+  setWaiting === undefined ? {} : { setWaiting };
 
 async function startEngine(parts: Omit<EngineOptions, "id" | "clock">): Promise<Engine> {
   const id = randomBytes(8).toString("hex");

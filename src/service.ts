@@ -44,13 +44,10 @@ export async function openService(config: ServiceConfig): Promise<Service> {
   let taskPort = settings.port;
   const key = await signingKey(dataDir);
   const auth = authOf(config, key);
-  const protocol = flyte({
-    dataDir,
-    endpoint: () => `localhost:${taskPort}`,
-    images,
-  });
-  const { executors } = protocol;
-  const godwit = await openGodwit({ dataDir, settings: engine, executors, onText: (text) => log.warn({}, text) });
+  const onText = (text: string): void => log.warn({}, text);
+  const protocol = flyte({ dataDir, endpoint: () => `localhost:${taskPort}`, images, onText });
+  const { executors, setWaiting } = protocol;
+  const godwit = await openGodwit({ dataDir, settings: engine, executors, setWaiting, onText });
   const metrics = createMetrics(godwit.store);
   try {
     await deployBuiltIns(godwit);
