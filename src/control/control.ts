@@ -5,7 +5,7 @@ import type { Action, ActionError } from "../core/action.ts";
 import type { CacheEntry } from "../core/cache.ts";
 import type { TaskCalls } from "../core/messages.ts";
 import type { PhaseCounts, Run } from "../core/run.ts";
-import type { Manifest } from "../core/task.ts";
+import type { Manifest, TaskSpec } from "../core/task.ts";
 import type { Literals, Payload } from "../core/value.ts";
 import type { Wait } from "../core/wait.ts";
 import { abortAction, describe, failure, getAction, listActions, signal } from "./actions.ts";
@@ -141,6 +141,8 @@ export interface Control extends TaskCalls, Automation {
   failure(scope: Scope, run: string): Promise<{ readonly error: ActionError; readonly action: Action } | null>;
   literals(payload: Payload): Promise<Literals>;
   manifest(bundle: string): Promise<Manifest>;
+  /** By its digest; null if no task has it. */
+  specOf(digest: string): Promise<TaskSpec | null>;
 
   listCache(scope: Scope, task: string | null, limit: number): Promise<readonly CacheEntry[]>;
   /** By key (or its beginning), by task name, or all. Returns how many went. */
@@ -186,6 +188,10 @@ export function openControl(options: ControlOptions): Control {
     engines: (scope) => engines(parts, scope),
     failure: (scope, run) => failure(parts, scope, run),
     literals: (payload) => parts.literals(payload),
+    specOf: async (digest) => {
+      const found = (await parts.documents.specs([digest])).get(digest);
+      return found !== undefined && "target" in found ? found : null;
+    },
     manifest: async (bundle) => (await parts.documents.manifest(bundle)).manifest,
     listCache: (scope, task, limit) => listCache(parts, scope, task, limit),
     removeCache: (scope, which) => removeCache(parts, scope, which),

@@ -49,7 +49,7 @@ async function* uploaded(storage: Storage, uri: string): AsyncIterable<Uint8Arra
   yield* stream();
 }
 
-export async function deployedTask(asking: Asking, id: TaskIdentifier): Promise<CalledTask> {
+export async function deployedTask(asking: Asking, id: Omit<TaskIdentifier, "$typeName">): Promise<CalledTask> {
   const scope = await scopeOf(asking, id);
   const name = required("task_id.name", id.name);
   const { spec, version } = await asking.parts.control.tasks.get(scope, name, id.version === "" ? null : id.version);

@@ -9,11 +9,18 @@ import type { Literals } from "../core/value.ts";
 import { literalsOfInputs } from "../idl/task-files.ts";
 import type { CalledTask } from "./called-task.ts";
 import type { Asking } from "./identifiers.ts";
+import type { WireParts } from "./parts.ts";
 
 export type InputsRef =
   | { readonly case: "inputs"; readonly value: Inputs }
   | { readonly case: "offloadedInputData"; readonly value: OffloadedInputData }
   | { readonly case: undefined; readonly value?: undefined };
+
+/** Of messages that have a field for each. */
+export function inputsRef(inputs: Inputs | undefined, offloaded: OffloadedInputData | undefined): InputsRef {
+  if (offloaded !== undefined) return { case: "offloadedInputData", value: offloaded };
+  return inputs === undefined ? { case: undefined } : { case: "inputs", value: inputs };
+}
 
 export type GivenInputs = {
   readonly literals: Literals;
@@ -21,10 +28,19 @@ export type GivenInputs = {
   readonly bytes: Uint8Array;
 };
 
-export async function givenInputs({ parts }: Asking, task: CalledTask, ref: InputsRef): Promise<GivenInputs> {
-  const sent =
-    ref.case === "offloadedInputData" ? inputsMessageOf(await parts.storage.readInputs(ref.value.uri)) : ref.value;
-  const message = completed(sent ?? create(InputsSchema, {}), task);
+/** Undefined: the request says nothing of inputs. */
+export const sentInputs = async ({ storage }: WireParts, ref: InputsRef): Promise<Inputs | undefined> =>
+  ref.case === "offloadedInputData" ? inputsMessageOf(await storage.readInputs(ref.value.uri)) : ref.value;
+
+/** `later`: the input that is given its value only when the run starts. */
+export async function givenInputs(
+  { parts }: Asking,
+  task: CalledTask,
+  ref: InputsRef,
+  later: string | null = null,
+): Promise<GivenInputs> {
+  const sent = await sentInputs(parts, ref);
+  const message = completed(sent ?? create(InputsSchema, {}), task, later);
   return { literals: literalsOfInputs(message, task.spec.interface), bytes: toBinary(InputsSchema, message) };
 }
 
@@ -40,7 +56,7 @@ export function inputsMessageOf(bytes: Uint8Array): Inputs {
 }
 
 /** With the defaults of what was left out. */
-function completed(inputs: Inputs, { spec, message }: CalledTask): Inputs {
+function completed(inputs: Inputs, { spec, message }: CalledTask, later: string | null): Inputs {
   const given = new Set(inputs.literals.map(({ name }) => name));
   const declared = spec.interface.inputs.map(({ name }) => name);
   const unknown = [...given].find((name) => !declared.includes(name));
@@ -54,7 +70,7 @@ function completed(inputs: Inputs, { spec, message }: CalledTask): Inputs {
   const added = missing.flatMap(({ name, required }) => {
     const behavior = defaults.get(name);
     if (behavior?.case === "default") return [create(NamedLiteralSchema, { name, value: behavior.value })];
-    if (!required) return [];
+    if (!required || name === later) return [];
     throw new GodwitError("invalid_argument", `The task "${spec.name}" lacks its input "${name}".`);
   });
   return added.length === 0 ? inputs : { ...inputs, literals: [...inputs.literals, ...added] };

@@ -1,5 +1,6 @@
 // Starting a run: with a task that the request brings along, a deployed one, or that of a trigger.
 import { toBinary } from "@bufbuild/protobuf";
+import type { TriggerName } from "#idl/flyteidl2/common/identifier_pb.js";
 import { RunSpecSchema } from "#idl/flyteidl2/task/run_pb.js";
 import { RunSource } from "#idl/flyteidl2/workflow/run_definition_pb.js";
 import type { CreateRunRequest } from "#idl/flyteidl2/workflow/run_service_pb.js";
@@ -7,21 +8,46 @@ import type { NewRun, Scope } from "../control/control.ts";
 import { GodwitError } from "../core/error.ts";
 import { rootName } from "../core/names.ts";
 import type { Run, RunOrigin } from "../core/run.ts";
+import { literalsOfInputs } from "../idl/task-files.ts";
 import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
-import { type Asking, scopeOf, scopeOfProject } from "./identifiers.ts";
-import { givenInputs } from "./inputs.ts";
+import { type Asking, required, scopeOf, scopeOfProject } from "./identifiers.ts";
+import { givenInputs, sentInputs } from "./inputs.ts";
+import { rulesOf } from "./notification-rules.ts";
 import { extrasOf, type RunSpecExtras } from "./run-spec.ts";
 
 export async function createRun(asking: Asking, request: CreateRunRequest): Promise<Run> {
   const { control, storage } = asking.parts;
   const { scope, name } = await placeOf(asking, request);
   await control.projects.check(scope);
+  if (request.task.case === "triggerName")
+    return firedRun(asking, scope, { name, trigger: request.task.value }, request);
   const task = await taskOf(asking, request);
   const inputs = await givenInputs(asking, task, request.inputWrapper);
-  const { run, created } = await control.createRun(scope, newRun(name, task, request, inputs.literals));
+  const wanted = newRun(name, task, request, inputs.literals);
+  const notify = await rulesOf(asking.parts, scope, request.runSpec);
+  const { run, created } = await control.createRun(scope, { ...wanted, origin: { ...wanted.origin, notify } });
   // The rows have the values; what only the client's bytes say comes along for tasks that read it.
   if (created) await storage.writeActionInputs({ ...scope, run: run.name, action: rootName }, inputs.bytes);
   return run;
+}
+
+/** As the trigger has it, with what the request says of inputs going before. */
+async function firedRun(
+  asking: Asking,
+  scope: Scope,
+  { name, trigger }: { readonly name: string | null; readonly trigger: TriggerName },
+  { inputWrapper }: CreateRunRequest,
+): Promise<Run> {
+  const { control } = asking.parts;
+  const which = {
+    task: required("trigger_name.task_name", trigger.taskName),
+    name: required("trigger_name.name", trigger.name),
+  };
+  const { content } = await control.triggers.get(scope, which);
+  const spec = await control.specOf(content.launch.spec);
+  const sent = await sentInputs(asking.parts, inputWrapper);
+  const inputs = sent === undefined || spec === null ? {} : literalsOfInputs(sent, spec.interface);
+  return (await control.triggers.fire(scope, which, { runName: name, inputs })).run;
 }
 
 async function placeOf(
@@ -45,7 +71,6 @@ async function taskOf(asking: Asking, { task }: CreateRunRequest): Promise<Calle
     case "taskId":
       return deployedTask(asking, task.value);
     case "triggerName":
-      throw new GodwitError("unimplemented", "Starting a run of a trigger is not possible here yet: name its task.");
     case undefined:
       throw new GodwitError("invalid_argument", "Say what is to run: task_spec, task_id or trigger_name.");
   }

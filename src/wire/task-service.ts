@@ -6,13 +6,16 @@ import type { TaskMetadataSchema, TaskSchema } from "#idl/flyteidl2/task/task_de
 import { type DeployTaskRequest, type ListTasksRequest, TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
 import type { TaskListing, TaskVersion } from "../control/control.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
+import { newer, newerField } from "../idl/newer.ts";
 import { taskSpecMessage } from "../idl/task-spec-message.ts";
 import { timestampOfMs } from "../idl/time-message.ts";
 import { inlineTask } from "./called-task.ts";
 import { containedIn, equalTo, orderOf, pagingOf, unknownField } from "./filters.ts";
 import { type Asking, askingOf, present, required, scopeOf, scopeOfProject } from "./identifiers.ts";
 import { identityMessage } from "./identity-message.ts";
+import { inputsRef } from "./inputs.ts";
 import type { WireParts } from "./parts.ts";
+import { deployTrigger } from "./trigger-deployment.ts";
 
 export function taskService(router: ConnectRouter, parts: WireParts): void {
   const asking = askingOf(parts);
@@ -50,10 +53,11 @@ export function taskService(router: ConnectRouter, parts: WireParts): void {
   });
 }
 
-async function deploy(asking: Asking, { taskId, spec: message }: DeployTaskRequest): Promise<void> {
+async function deploy(asking: Asking, { taskId, spec: message, triggers }: DeployTaskRequest): Promise<void> {
   const id = present("task_id", taskId);
   const scope = await scopeOf(asking, id);
-  const { spec } = await inlineTask(asking, present("spec", message));
+  const task = await inlineTask(asking, present("spec", message));
+  const { spec } = task;
   if (spec.name !== id.name)
     throw new GodwitError(
       "invalid_argument",
@@ -67,6 +71,18 @@ async function deploy(asking: Asking, { taskId, spec: message }: DeployTaskReque
     if (isGodwitError(error) && error.code === "already_exists")
       throw new GodwitError("failed_precondition", error.message, { cause: error });
     throw error;
+  }
+  for (const { name, spec: said, automationSpec } of triggers) {
+    await deployTrigger(asking, scope, {
+      name: { task: spec.name, name: required("triggers.name", name) },
+      task: { ...task, version },
+      inputs: inputsRef(said?.inputs, newerField(said, newer.taskTriggerSpec.offloadedInputData)),
+      isActive: said?.active ?? false,
+      description: said?.description ?? "",
+      runSpec: said?.runSpec,
+      automation: automationSpec,
+      expectedRevision: null,
+    });
   }
 }
 

@@ -15,6 +15,7 @@ import { secretService } from "./secret-service.ts";
 import { settingsService } from "./settings-service.ts";
 import { taskService } from "./task-service.ts";
 import { translatorService } from "./translator-service.ts";
+import { triggerService } from "./trigger-service.ts";
 
 export type { Link, Links, WireParts } from "./parts.ts";
 
@@ -29,6 +30,7 @@ export const routes =
     actionsService(router, parts);
     queueServices(router, parts);
     taskService(router, parts);
+    triggerService(router, parts);
     projectService(router, parts);
     secretService(router, parts);
     settingsService(router, parts);
