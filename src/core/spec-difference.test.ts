@@ -76,9 +76,9 @@ test("what is not looked at in a message is still told to differ", () => {
 });
 
 test("the text has a line for each, long values are cut, and many are counted", () => {
-  const env = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`V${index}`, "x".repeat(500)]));
+  const env = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`V${index}`, `begin${"x".repeat(500)}end`]));
   const lines = differenceText(specDifferences(spec, { ...spec, env })).split("\n");
   assert.equal(lines.length, 21);
-  assert.equal(lines[0], `  environment variable V0: nothing → ${"x".repeat(100)}…`);
+  assert.equal(lines[0], `  environment variable V0: nothing → begin${"x".repeat(30)}…${"x".repeat(57)}end`);
   assert.equal(lines[20], "  and 10 more");
 });

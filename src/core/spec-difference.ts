@@ -8,8 +8,9 @@ import type { LiteralType, Variable } from "./value.ts";
 /** `before` or `after` is null where there is nothing. */
 export type SpecDifference = { readonly what: string; readonly before: string | null; readonly after: string | null };
 
-/** Characters of a value that are shown. */
+/** Characters of a value that are shown; of a longer one so many of its beginning, and of its end. */
 const maxText = 100;
+const [headText, tailText] = [35, 60];
 
 export function specDifferences(before: TaskSpec, after: TaskSpec): readonly SpecDifference[] {
   const [old, now] = [partsOf(before), partsOf(after)];
@@ -34,7 +35,7 @@ export function differenceText(differences: readonly SpecDifference[], maxLines 
 
 function short(text: string | null): string {
   if (text === null) return "nothing";
-  return text.length > maxText ? `${text.slice(0, maxText)}…` : text;
+  return text.length > maxText ? `${text.slice(0, headText)}…${text.slice(-tailText)}` : text;
 }
 
 type Parts = Map<string, string>;
