@@ -1,50 +1,19 @@
 // The protocol's cache service, as a client of it sees it.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { type Client, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { CacheService } from "#idl/flyteidl2/cacheservice/v2/cacheservice_pb.js";
 import { LiteralMapSchema } from "#idl/flyteidl2/core/literals_pb.js";
-import { openedControl, scope } from "../control/records.fixture.ts";
+import { scope } from "../control/records.fixture.ts";
 import { literalMessage } from "../idl/literal-message.ts";
-import { connectErrorOf } from "../server/refusal.ts";
-import { openStorage } from "../storage/storage.ts";
 import { sampleEntry } from "../store/sample-rows.suite.ts";
 import type { Store } from "../store/store.ts";
-import { memoryBlobs } from "../testing/memory-blob.ts";
 import { cacheService } from "./cache-service.ts";
-import type { WireParts } from "./parts.ts";
+import { served } from "./wire.fixture.ts";
 
 async function opened(t: TestContext): Promise<{ readonly cache: Client<typeof CacheService>; readonly store: Store }> {
-  const root = mkdtempSync(join(tmpdir(), "godwit-cache-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
-  const { control, store } = await openedControl(t);
-  const storage = await openStorage({ root, blobs: memoryBlobs() });
-  const parts: WireParts = {
-    control,
-    storage,
-    callerOf: () => "ada",
-    adoptBundle: () => assert.fail("nobody has code"),
-    findImage: () => assert.fail("nobody has images"),
-    links: {
-      origin: () => assert.fail("nobody asked for a link"),
-      upload: () => assert.fail("nobody asked for a link"),
-      download: () => assert.fail("nobody asked for a link"),
-    },
-  };
-  const translated: Interceptor = (next) => async (request) => {
-    try {
-      return await next(request);
-    } catch (error) {
-      throw connectErrorOf(error, (bug) => assert.fail(String(bug)));
-    }
-  };
-  const transport = createRouterTransport((router) => cacheService(router, parts), {
-    router: { interceptors: [translated] },
-  });
+  const { transport, store } = await served(t, cacheService);
   return { cache: createClient(CacheService, transport), store };
 }
 

@@ -64,8 +64,9 @@ async function deploy(asking: Asking, { taskId, spec: message, triggers }: Deplo
       `The task_id names "${id.name}", and the spec is that of "${spec.name}".`,
     );
   const version = required("task_id.version", id.version);
+  const isEntrypoint = message?.taskTemplate?.metadata?.isEntrypoint ?? false;
   try {
-    await asking.parts.control.tasks.deploy(scope, { version, spec });
+    await asking.parts.control.tasks.deploy(scope, { version, spec, isEntrypoint });
   } catch (error) {
     // The SDK takes "already_exists" for success, whatever the content.
     if (isGodwitError(error) && error.code === "already_exists")
