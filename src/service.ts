@@ -1,6 +1,8 @@
 // Wires Godwit into a server: one data directory, one port. Beside godwit.ts the only file that goes past
 // doors.
+import { readFile } from "node:fs/promises";
 import { type Auth, keyAuth, noAuth, readSigningKey, signerFor } from "./auth/auth.ts";
+import { GodwitError } from "./core/error.ts";
 import { deployBuiltIns, type Flyte, flyte } from "./flyte.ts";
 import { type Godwit, makeDataDir, openGodwit } from "./godwit.ts";
 import {
@@ -100,6 +102,7 @@ async function listen({ server: settings, user, log }: ServiceConfig, parts: Par
     secondPort,
     limits: { maxMessageBytes, maxUploadBytes, maxConnections, maxCalls },
     taskToken: parts.auth.isRequired ? () => parts.auth.taskToken(user, taskTokenMs) : null,
+    certificate: await certificateOf(settings),
     hosts: parts.auth.isRequired ? null : [host, ...(publicUrl === null ? [] : [new URL(publicUrl).hostname])],
     routes: routesOf(parts),
     interceptors: [authenticated(parts.auth)],
@@ -112,6 +115,18 @@ async function listen({ server: settings, user, log }: ServiceConfig, parts: Par
     ...(around === null ? {} : { around }),
     log,
   });
+}
+
+async function certificateOf({ tlsCert, tlsKey }: ServerSettings) {
+  if (tlsCert === null && tlsKey === null) return null;
+  if (tlsCert === null || tlsKey === null)
+    throw new GodwitError("invalid_argument", "TLS needs both, a certificate and its key: --tls-cert and --tls-key.");
+  try {
+    const [cert, key] = await Promise.all([readFile(tlsCert, "utf8"), readFile(tlsKey, "utf8")]);
+    return { cert, key };
+  } catch (cause) {
+    throw new GodwitError("failed_precondition", `TLS cannot be set up: ${(cause as Error).message}.`, { cause });
+  }
 }
 
 /** Loaded where an operator has registered an OpenTelemetry SDK before: the API leaves a mark when one has. */

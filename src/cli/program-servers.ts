@@ -35,6 +35,8 @@ function serverCommand(io: Io, finish: Finish): Command {
     .description("serve a team; with keys: server create-key")
     .option("--public-url <url>", "how clients reach it, behind a proxy: https://godwit.example.org")
     .option("--auth <how>", "none, or keys: every call has to prove who makes it (default: none, on loopback only)")
+    .option("--tls-cert <file>", "certificate for TLS, as PEM; without, a proxy has to add TLS for clients with keys")
+    .option("--tls-key <file>", "the certificate's key, as PEM")
     .option("--log-level <level>", "debug, info, warn, error or silent (default: info)")
     .option("--webhooks <reach>", "where notifications may go: public, loopback or private (default: public)")
     .option("--log-format <format>", "json or text (default: json)")

@@ -23,6 +23,7 @@ export function serve(lines: Lines = helloLines, options: Partial<ServerOptions>
     port: 0,
     secondPort: null,
     limits: defaultLimits,
+    certificate: null,
     hosts: null,
     taskToken: null,
     routes: (router) => {

@@ -1,4 +1,4 @@
-// One port for HTTP/1.1 and HTTP/2 without TLS: the first bytes of a connection tell which it is.
+// One port for HTTP/1.1 and HTTP/2, with or without TLS: the first bytes of a connection tell which it is.
 //
 // R1  Every bound refuses in words that the client can read: too many connections get an answer, not a reset.
 // R2  Whoever is slow to begin is let go: a connection that has not said what it speaks, a request whose head
@@ -6,6 +6,7 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttp2, type ServerHttp2Session } from "node:http2";
 import { createServer as createTcp, type Socket, type Server as TcpServer } from "node:net";
+import { createServer as createTls } from "node:tls";
 import { GodwitError } from "../core/error.ts";
 
 /** Those of HTTP/2 have the same methods, and are told apart by `httpVersionMajor`. */
@@ -13,10 +14,15 @@ export type NodeRequest = IncomingMessage;
 export type NodeResponse = ServerResponse;
 export type RequestListener = (request: NodeRequest, response: NodeResponse) => void;
 
+/** PEM. */
+export type Certificate = { readonly cert: string; readonly key: string };
+
 export type PortOptions = {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** Null: without TLS. */
+  readonly certificate: Certificate | null;
   readonly maxConnections: number;
   /** Open at once on one connection. */
   readonly maxStreams: number;
@@ -46,7 +52,7 @@ const keepAliveMs = 75_000;
 export async function openPort(options: PortOptions): Promise<Port> {
   const sockets = new Set<Socket>();
   const protocols = openProtocols(options);
-  const server = createTcp({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
+  const server = createListener(options, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     // What a client that is gone could still be told. Whoever reads or writes there sees it as well.
@@ -72,6 +78,21 @@ export async function openPort(options: PortOptions): Promise<Port> {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function createListener(
+  { certificate, headMs = defaultHeadMs }: PortOptions,
+  take: (socket: Socket) => void,
+): TcpServer {
+  const connection = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+  if (certificate === null) return createTcp(connection, take);
+  try {
+    const { cert, key } = certificate;
+    return createTls({ ...connection, cert, key, handshakeTimeout: headMs, ALPNProtocols: ["h2", "http/1.1"] }, take);
+  } catch (cause) {
+    const message = `The certificate and its key cannot be used: ${(cause as Error).message}. Both have to be PEM files that belong together.`;
+    throw new GodwitError("failed_precondition", message, { cause });
+  }
 }
 
 function openProtocols({ onRequest, maxStreams, headMs = defaultHeadMs }: PortOptions) {

@@ -130,7 +130,8 @@ async function carry(handler: UniversalHandler, request: NodeRequest, response: 
     seen.code ??= codeOfStatus(answer.status);
   } catch (error) {
     // R2: what is left is to forget it.
-    seen.code ??= "canceled";
+    if (writer.isGone) seen.code = "canceled";
+    seen.code ??= "internal";
     if (!(error instanceof ConnectError)) seen.error ??= error;
     response.destroy();
   }
@@ -191,7 +192,7 @@ const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Ca
 /** R1, R2. One pair of listeners for all that is written. */
 class Writer {
   readonly #response: NodeResponse;
-  #isGone = false;
+  isGone = false;
   #wait: PromiseWithResolvers<void> | null = null;
 
   constructor(response: NodeResponse) {
@@ -199,13 +200,13 @@ class Writer {
     response.on("drain", () => this.#wait?.resolve());
     // HTTP/2's response says nothing more once it is closed, neither that it is nor that it drains.
     response.once("close", () => {
-      this.#isGone = true;
+      this.isGone = true;
       this.#wait?.reject(gone());
     });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#isGone) throw gone();
+    if (this.isGone) throw gone();
     if (this.#response.write(bytes)) return;
     this.#wait = Promise.withResolvers();
     await this.#wait.promise;
@@ -213,7 +214,7 @@ class Writer {
   }
 
   end(): Promise<void> {
-    if (this.#isGone) return Promise.reject(gone());
+    if (this.isGone) return Promise.reject(gone());
     return new Promise((resolve) => {
       this.#response.once("close", () => resolve());
       this.#response.end(() => resolve());

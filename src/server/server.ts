@@ -5,6 +5,8 @@
 //     first request that needs it waits.
 // R2  It ends in order: no new connections, streams end with `unavailable`, calls finish within a bound, and
 //     what is left is cut off.
+
+import type { TLSSocket } from "node:tls";
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import { GodwitError } from "../core/error.ts";
 import { leaveUnread } from "./body.ts";
@@ -12,7 +14,15 @@ import { foreignCall } from "./hosts.ts";
 import type { Log } from "./log.ts";
 import { canTellUsers, isOwnUser } from "./own-user.ts";
 import type { Page } from "./pages.ts";
-import { isTaken, type NodeRequest, type NodeResponse, openPort, type Port, type RequestListener } from "./port.ts";
+import {
+  type Certificate,
+  isTaken,
+  type NodeRequest,
+  type NodeResponse,
+  openPort,
+  type Port,
+  type RequestListener,
+} from "./port.ts";
 import { refuse, statusOf } from "./refusal.ts";
 import { type Around, type Call, createRpc, type Rpc } from "./rpc.ts";
 
@@ -46,6 +56,8 @@ export type ServerOptions = {
   readonly port: number;
   /** A second one for the same, if it is free. */
   readonly secondPort: number | null;
+  /** Null: without TLS, which a proxy may add. */
+  readonly certificate: Certificate | null;
   readonly limits: ServerLimits;
   /** Names under which alone the server may be called, besides its addresses; null: any. See hosts.ts. */
   readonly hosts: readonly string[] | null;
@@ -93,6 +105,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     // A client that goes away in the middle is its own business.
     request.on("error", () => {});
     response.on("error", () => {});
+    // Who makes links has to know how the client came here.
+    if ((request.socket as Partial<TLSSocket>).encrypted === true) request.headers["x-forwarded-proto"] = "https";
     const foreign = options.hosts === null ? null : foreignCall(request, options.hosts);
     if (foreign !== null) {
       refuse(request, response, "permission_denied", foreign);
@@ -101,8 +115,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     else site.serve(request, response);
   };
   const { maxConnections } = options.limits;
-  const open = (host: string, port: number, listener = onRequest): Promise<Port> =>
-    openPort({ host, port, maxConnections, maxStreams, onRequest: listener });
+  const open = (host: string, port: number, listener = onRequest, certificate = options.certificate): Promise<Port> =>
+    openPort({ host, port, certificate, maxConnections, maxStreams, onRequest: listener });
   const port = await open(options.host, options.port);
   const second =
     options.secondPort === null
@@ -111,14 +125,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const forTasks =
     options.taskToken === null || !canTellUsers()
       ? null
-      : await open("127.0.0.1", 0, ofOwnUser(options.taskToken, onRequest));
+      : await open("127.0.0.1", 0, ofOwnUser(options.taskToken, onRequest), null);
   site.load();
   const ports = [port, second, forTasks].filter((each) => each !== null);
   return {
     host: port.host,
     port: port.port,
     secondPort: second?.port ?? null,
-    url: urlOf(port.host, port.port),
+    url: urlOf(options.certificate === null ? "http" : "https", port),
     taskPort: (forTasks ?? port).port,
     connections: () => ports.reduce((sum, each) => sum + each.connections(), 0),
     calls: () => rpc.open(),
@@ -181,7 +195,7 @@ async function within(work: Promise<unknown>, ms: number): Promise<void> {
   clearTimeout(timer);
 }
 
-const urlOf = (host: string, port: number): string => `http://${hostText(host)}:${port}`;
+const urlOf = (scheme: string, { host, port }: Port): string => `${scheme}://${hostText(host)}:${port}`;
 
 /** As it stands in a URL; an address that means every address is reached as this machine. */
 function hostText(host: string): string {

@@ -4,9 +4,11 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { until } from "../testing/until.ts";
 import { clientOf, type Lines, ProjectService, protocols, serve, textsOf } from "./calls.fixture.ts";
+import { certificate } from "./certificate.fixture.ts";
 import { openPort } from "./port.ts";
 import { defaultLimits, type Server } from "./server.ts";
 
@@ -197,6 +199,7 @@ test("whoever is slow to say what it wants is let go", async (t) => {
   const port = await openPort({
     host: "127.0.0.1",
     port: 0,
+    certificate: null,
     maxConnections: 10,
     maxStreams: 10,
     headMs: 200,
@@ -212,4 +215,27 @@ test("whoever is slow to say what it wants is let go", async (t) => {
   const head = open();
   head.write("GET / HTTP/1.1\r\nHost: x\r\n");
   assert.match(await text(head), /^HTTP\/1\.1 408 /, "half a head");
+});
+
+test("with a certificate, HTTP/1.1 and HTTP/2 come over TLS, and links lead back there", async (t) => {
+  const hosts: (string | null)[] = [];
+  const server = await started(t, silent, {
+    certificate,
+    interceptors: [
+      (next) => (request) => {
+        hosts.push(`${request.header.get("x-forwarded-proto")} ${request.header.get("host")}`);
+        return next(request);
+      },
+    ],
+  });
+  assert.equal(server.url, `https://localhost:${server.port}`);
+  for (const httpVersion of ["1.1", "2"] as const) {
+    const nodeOptions = { ca: certificate.cert };
+    const projects = createClient(
+      ProjectService,
+      createConnectTransport({ baseUrl: server.url, httpVersion, nodeOptions }),
+    );
+    assert.equal((await projects.getProject({ id: "x" })).project?.id, "x");
+  }
+  assert.deepEqual(hosts, Array(2).fill(`https localhost:${server.port}`));
 });

@@ -14,6 +14,9 @@ export type ServerSettings = {
   /** How clients reach the server, where they do not reach it directly: `https://godwit.example.org`. */
   readonly publicUrl: string | null;
   readonly auth: "none" | "keys";
+  /** PEM files; null: without TLS. */
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
   readonly maxMessageBytes: number;
   readonly maxUploadBytes: number;
   readonly maxConnections: number;
@@ -35,6 +38,8 @@ const defaults: ServerSettings = {
   secondPort: 8080,
   publicUrl: null,
   auth: "none",
+  tlsCert: null,
+  tlsKey: null,
   maxMessageBytes: 64 * 2 ** 20,
   maxUploadBytes: 5 * 2 ** 30,
   maxConnections: 15_000,
@@ -62,6 +67,8 @@ const readers: { readonly [setting in keyof ServerSettings]: Reader<ServerSettin
   port: { name: "port", read: port },
   secondPort: { name: "secondPort", read: (value, what) => (isNone(value) ? null : port(value, what)) },
   publicUrl: { name: "publicUrl", read: (value, what) => (isNone(value) ? null : origin(value, what)) },
+  tlsCert: { name: "tlsCert", read: text },
+  tlsKey: { name: "tlsKey", read: text },
   auth: { name: "auth", read: oneOf(["none", "keys"]) },
   maxMessageBytes: { name: "maxMessage", read: bytes },
   maxUploadBytes: { name: "maxUpload", read: bytes },
