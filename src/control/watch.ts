@@ -40,8 +40,8 @@ export async function* watchRun(
       last = run;
       if (signal.aborted) return;
       if (actions.length > 0) {
-        // Much is going on: more of it together is less work, and soon enough for whoever looks.
-        if (actions.length >= manyActions && !isTerminal(run.phase)) await hurry.wait(gatherMs);
+        // More of them together are less work, and soon enough for whoever looks.
+        if (!isTerminal(run.phase)) await hurry.wait(gatherMs);
         continue;
       }
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;
@@ -53,8 +53,7 @@ export async function* watchRun(
   }
 }
 
-/** A page with so many is followed by a moment in which the next one gathers. */
-const manyActions = 20;
+/** After a page the next one gathers for so long. */
 const gatherMs = 50;
 
 /** What somebody may be waiting for: the end of the run, or a question. */

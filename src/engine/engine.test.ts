@@ -208,7 +208,7 @@ describe("engine", () => {
 
   test("a map that gives up ends all of its calls, however many", async () => {
     const never = env.task({ name: "never", input: z.object({ n: z.int() }) }, ({ n }) => {
-      if (n === 0) throw new Error("the first fails");
+      if (n % 4 === 0) throw new Error("one of those that are started first fails");
       return new Promise<void>(() => undefined);
     });
     const hopeful = env.task({ name: "hopeful", output: z.int() }, async () => {
@@ -224,7 +224,8 @@ describe("engine", () => {
       { project: "default", domain: "development", caller: "test" },
       run.name,
     );
-    assert.deepEqual(counts, { succeeded: 1, failed: 1, aborted: 2_499 });
+    const { succeeded, failed = 0, aborted = 0, ...others } = counts;
+    assert.deepEqual({ succeeded, ended: failed + aborted, others }, { succeeded: 1, ended: 2_500, others: {} });
   });
 
   test("aborting a run ends every descendant and tells the running code", async () => {

@@ -204,6 +204,7 @@ export class Engine {
       this.#note(action);
       if (action.phase === "aborted" && action.attempt > 0) aborted.push(action);
     }
+    for (const run of committed.sweeps) if (this.#runs.has(run)) this.#sweepable.add(run);
     if (aborted.length > 0) stopAttempts(this.#parts, aborted.map(attemptOf), "the action has been aborted");
     if (isOurs || [...committed.runs.keys()].some((run) => this.#runs.has(run))) this.wake();
   }
@@ -220,7 +221,6 @@ export class Engine {
     if (action.phase === "waiting_for_resources") this.#waiting.add(action.run);
     if (!isTerminal(action.phase)) return;
     this.#usage.end(action);
-    if (action.type === "task" && action.attempt > 0) this.#sweepable.add(action.run);
     if (action.parent === null) {
       this.#ended.add(action.run);
       this.#sweepable.add(action.run);

@@ -66,7 +66,8 @@ export class CallService {
 
   /** The attempt has ended. */
   forget(attempt: AttemptId): void {
-    this.#following.get(attempt)?.ending.abort();
+    // Without a reason of its own it would make one, with a stack.
+    this.#following.get(attempt)?.ending.abort("ended");
     this.#following.delete(attempt);
     this.#recording.delete(attempt);
   }

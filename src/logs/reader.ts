@@ -1,4 +1,5 @@
 // Reads a file of JSON lines, and goes on reading while it grows.
+import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { GodwitError } from "../core/error.ts";
@@ -50,6 +51,8 @@ class GrowingFile {
   }
 
   async *newLines(): AsyncIterable<LogLine> {
+    // Most tasks print nothing, and asking costs far less than failing to open.
+    if (this.#file === null && !existsSync(this.#path)) return;
     this.#file ??= await openOrNull(this.#path);
     if (this.#file === null) return;
     const chunk = Buffer.alloc(chunkBytes);

@@ -48,7 +48,9 @@ export function changeSuite(database: string, open: OpenStore): void {
     const a1 = await read(store, "a1");
     stop();
     await store.commit([insertAction(child("a2"))]);
-    assert.deepEqual(heard, [{ runs: new Map([[7, { first: 3, last: 3 }]]), actions: [a1], records: new Set() }]);
+    assert.deepEqual(heard, [
+      { runs: new Map([[7, { first: 3, last: 3 }]]), actions: [a1], sweeps: new Set(), records: new Set() },
+    ]);
   });
 
   test(`${database}: a change beside the rows of a run is told with no revision`, async (t) => {
@@ -58,7 +60,9 @@ export function changeSuite(database: string, open: OpenStore): void {
     store.onChange((change) => heard.push(change));
     await store.commit([{ type: "deleteSweep", sweep: { run: 7, name: "a0" } }]);
     await store.commit([{ type: "deleteSweep", sweep: { run: 8, name: "a0" } }]);
-    assert.deepEqual(heard, [{ runs: new Map([[7, { first: 3, last: 2 }]]), actions: [], records: new Set() }]);
+    assert.deepEqual(heard, [
+      { runs: new Map([[7, { first: 3, last: 2 }]]), actions: [], sweeps: new Set(), records: new Set() },
+    ]);
   });
 
   test(`${database}: pushed changes have no gaps and come in order, however the commits were asked for`, async (t) => {

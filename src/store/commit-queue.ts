@@ -193,7 +193,10 @@ export class CommitQueue {
   }
 }
 
-const nothing: Told = { outcomes: [], committed: { runs: new Map(), actions: [], records: new Set() } };
+const nothing: Told = {
+  outcomes: [],
+  committed: { runs: new Map(), actions: [], sweeps: new Set(), records: new Set() },
+};
 
 function outcomeOf(transaction: Transaction, set: PendingSet): Outcome {
   let checked: ReturnType<Transaction["check"]>;

@@ -37,6 +37,7 @@ export class Transaction {
   readonly #newness: Newness;
   readonly #totals: RunTotals;
   readonly #records: RecordChanges;
+  readonly #sweeps = new Set<number>();
   // Bounded by the changes of one transaction.
   readonly #runs = new Set<number>();
   #lastRun: number | null = null;
@@ -94,7 +95,8 @@ export class Transaction {
   finish(): Committed {
     this.#totals.write();
     this.#known.trim();
-    return { runs: this.#totals.ranges(this.#runs), actions: this.#actions, records: this.#records.kinds };
+    const runs = this.#totals.ranges(this.#runs);
+    return { runs, actions: this.#actions, sweeps: this.#sweeps, records: this.#records.kinds };
   }
 
   #check(change: Change, overlay: Overlay): Checked {
@@ -270,6 +272,7 @@ export class Transaction {
     const known = this.#find(sweep);
     if (known === null || !known.mayHaveChildren || !this.#totals.hasActive(sweep.run, known.id)) return;
     this.#run("insert into sweep (run, name) values (?, ?) on conflict do nothing", sweep.run, sweep.name);
+    this.#sweeps.add(sweep.run);
   }
 
   #writing(statement: () => readonly [sql: string, ...values: SqlValue[]]): Write {

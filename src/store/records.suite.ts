@@ -129,9 +129,15 @@ export function recordSuite(database: string, open: OpenStore): void {
     await store.commit([putRecord(sampleRecord())]);
     await store.commit([insertAction(child("a1")), deleteRecord(await one(store))]);
     stop();
-    assert.deepEqual(heard[0], { runs: new Map(), actions: [], records: new Set(["task", "trigger"]) });
+    assert.deepEqual(heard[0], {
+      runs: new Map(),
+      actions: [],
+      sweeps: new Set(),
+      records: new Set(["task", "trigger"]),
+    });
     assert.equal(heard.length, 2);
     assert.partialDeepStrictEqual(heard[1], {
+      sweeps: new Set(),
       records: new Set(["task"]),
       runs: new Map([[7, { first: 3, last: 3 }]]),
     });

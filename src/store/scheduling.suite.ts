@@ -185,7 +185,11 @@ export function schedulingSuite(database: string, open: OpenStore): void {
     assert.deepEqual(await store.sweeps([7], 9), []);
     // What the same transaction has changed before counts, and what it changes later does not.
     const late = child("late", { parent: "parent", depth: 2 });
+    const heard: (readonly number[])[] = [];
+    const stop = store.onChange((told) => heard.push([...(told?.sweeps ?? [])]));
     await Promise.all([store.commit([insertAction(late)]), store.commit(all)]);
+    stop();
+    assert.deepEqual(heard, [[7]], "and whoever listens is told");
     assert.deepEqual(await store.sweeps([7], 9), [{ run: 7, name: "parent" }]);
     await store.commit([{ type: "deleteSweep", sweep: { run: 7, name: "parent" } }]);
     const ended = succeeded(await read(store, "late"));

@@ -219,6 +219,8 @@ export type Committed = {
   readonly runs: ReadonlyMap<number, { readonly first: number; readonly last: number }>;
   /** As they are now; what changed twice is here twice. */
   readonly actions: readonly Action[];
+  /** Runs in which something was left to be swept. */
+  readonly sweeps: ReadonlySet<number>;
   /** Of which kinds there are records that were put or deleted. */
   readonly records: ReadonlySet<RecordKind>;
 };
