@@ -49,7 +49,8 @@ export async function runListingOf(
       return { scope: await scopeOf(asking, scopeBy.value), listing: { ...listing, task: scopeBy.value.name } };
     case "taskId": {
       const { name, version } = scopeBy.value;
-      return { scope: await scopeOf(asking, scopeBy.value), listing: { ...listing, task: name, taskVersion: version } };
+      const versioned = version === "" ? {} : { taskVersion: version };
+      return { scope: await scopeOf(asking, scopeBy.value), listing: { ...listing, task: name, ...versioned } };
     }
     case "triggerName":
       return { scope: await scopeOf(asking, scopeBy.value), listing: { ...listing, trigger: scopeBy.value.name } };
