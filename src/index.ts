@@ -17,6 +17,7 @@ export { NonRecoverableError, TaskError } from "./sdk/errors.ts";
 export { File, file } from "./sdk/file.ts";
 export { type MapOptions, map } from "./sdk/map.ts";
 export type { CacheOption, RetriesOption, TimeoutOption } from "./sdk/policy.ts";
+export { type RemoteTaskOptions, remoteTask } from "./sdk/remote-task.ts";
 export type { OomOption, ResourcesOption } from "./sdk/resource-option.ts";
 export { Table, table } from "./sdk/table.ts";
 export type { CallOptions, Task, TaskFunction } from "./sdk/task.ts";

@@ -50,14 +50,14 @@ const layers: Layers = {
     doors: ["blob/archive.ts", "blob/directory.ts", "blob/payload.ts", "blob/plain-file.ts", "blob/storage-error.ts"],
   },
   logs: { may: ["core", "blob"] },
-  storage: { may: ["core", "idl", "blob"] },
+  storage: { may: ["core", "idl", "blob"], doors: ["storage/imports.ts"] },
   sdk: {
     may: ["core", "idl", "blob"],
     doors: ["sdk/bundle.ts", "sdk/handle.ts", "sdk/table.ts"],
     packages: ["apache-arrow", "rolldown", "zod"],
   },
   // The other half of the SDK: what its tasks talk to while they run.
-  worker: { may: ["core", "idl", "blob", "blob/files.ts", "sdk/"], packages: ["node:net"] },
+  worker: { may: ["core", "idl", "blob", "blob/files.ts", "storage/imports.ts", "sdk/"], packages: ["node:net"] },
   executor: {
     doors: ["executor/capacity.ts", "executor/guard.ts", "executor/lone-attempts.ts", "executor/printed-lines.ts"],
     may: ["core", "idl", "blob", "storage", "worker/protocol.ts", "worker/shorthand.ts", "worker/stream.ts"],

@@ -63,6 +63,39 @@ export function outputCodec(schema: Schema | null, what: string): Codec {
   return isClosed ? objectCodec(schema, shape.properties, where) : soleCodec(schema, shape, where);
 }
 
+export type DeployedOutput = {
+  readonly codec: Codec;
+  /** What the deployed task may declare: outputs of their own names, one value, or one output for each item of a tuple. */
+  readonly forms: readonly (readonly Variable[])[];
+};
+
+/** Of a task in another language: an object may come as its properties, or as one value. */
+export function deployedOutputCodec(schema: Schema | null, what: string): DeployedOutput {
+  const codec = outputCodec(schema, what);
+  if (schema === null) return { codec, forms: [[]] };
+  const where = `${what}: output`;
+  const shape = topShape(schema, "output", where);
+  const sole = soleCodec(schema, shape, where);
+  const items = shape.type === "tuple" && shape.rest === null ? shape.items : [];
+  const tuple = items.map((item, at) => ({ name: `o${at}`, shape: item, required: true, ...undescribed }));
+  const split = objectCodec(schema, tuple, where);
+  const isSole = (literals: Literals): boolean => Object.keys(literals).join() === soleOutput;
+  return {
+    forms: [codec.variables, sole.variables, ...(tuple.length > 1 ? [split.variables] : [])],
+    codec: {
+      ...codec,
+      decode: (literals, blobs) => {
+        if (isSole(literals)) return sole.decode(literals, blobs);
+        if (tuple.length < 2) return codec.decode(literals, blobs);
+        const values = split.decode(literals, blobs) as { readonly [name: string]: unknown };
+        return tuple.map(({ name }) => values[name]);
+      },
+    },
+  };
+}
+
+const undescribed = { description: null, defaultText: null };
+
 function topShape(schema: Schema, side: Side, where: string): Shape {
   const shape = shapeOf(jsonSchemaOf(schema, side, where), where, dropsUndeclared(schema));
   return shape.type === "recursive" ? shape.target() : shape;

@@ -119,18 +119,21 @@ class DurableCall implements Caller {
     const { name, overrides, group } = this.#settings;
     const identity = identityOf(this.#definition);
     const inputsHash = hashLiterals(literals);
+    const { deployed } = this.#definition;
     const cache = overrides.cache ?? this.#definition.spec().cache;
     return {
       type: "task",
       name: name ?? this.#session.nextName({ type: "task", identity, inputsHash }),
       isNamed: name !== null,
       task: this.label,
+      ...(deployed === undefined ? {} : { deployed }),
       overrides,
       group,
       identity,
       inputs,
       inputsHash,
-      inputHashes: cache.type === "off" ? noHashes : hashInputs(literals),
+      // Whether a deployed task is cached is known where it is found.
+      inputHashes: cache.type === "off" && deployed === undefined ? noHashes : hashInputs(literals),
     };
   }
 
@@ -168,7 +171,8 @@ class DurableCall implements Caller {
     const { fullName, output } = this.#definition;
     const { blobs } = this.#session;
     if (state.phase !== null && isSuccess(state.phase) && state.outputs !== null) {
-      return output.decode(await fromPayload(state.outputs, blobs), blobs);
+      const literals = await fromPayload(state.outputs, blobs);
+      return this.#session.decoded(literals, (given) => output.decode(given, blobs));
     }
     if (state.error !== null) {
       throw new TaskError({ task: fullName, action: state.name, attempt: state.attempt }, state.error);

@@ -214,6 +214,8 @@ class StatementReader {
       const isDeferred = isFunction(inner) && !immediate.has(inner);
       if (isDeferred && !isLater) functions.push(this.#range(inner));
       if (inner.type === "CallExpression") immediate.add(unwrapped(inner.callee));
+      if (this.#isUnversioned(inner))
+        unknown.push(this.#unknown(inner, "calls a deployed task in whatever version there is: name one"));
       const load = loadedBy(inner);
       if (load !== null) this.#load(load, inner, { loads, unknown });
       for (const child of childrenOf(inner)) visit(child, isLater || isDeferred);
@@ -252,6 +254,17 @@ class StatementReader {
       return this.#unknown(node, "loads code through createRequire()");
     if (name === "eval" && !this.#around.names.has(name)) return this.#unknown(node, "runs code through eval()");
     return null;
+  }
+
+  /** R2. A version never changes; the last one is another one after each deployment. */
+  #isUnversioned({ type, callee, arguments: given }: Node): boolean {
+    const name = isNode(callee) ? (callee.type === "MemberExpression" ? callee.object : callee) : null;
+    const binding = isNode(name) ? this.#around.imports[nameOf(name)] : undefined;
+    if (type !== "CallExpression" || binding?.from.type !== "package" || binding.from.name !== "godwit") return false;
+    const asked = binding.imported === "*" ? nameOf((callee as Node).property) : binding.imported;
+    const [options] = given as readonly unknown[];
+    const properties = isNode(options) ? ((options.properties ?? []) as readonly Node[]) : [];
+    return asked === "remoteTask" && !properties.some(({ key }) => nameOf(key) === "version");
   }
 
   #load(load: Load, node: Node, to: { readonly loads: Origin[]; readonly unknown: string[] }): void {

@@ -20,6 +20,7 @@ import {
   type TaskCalls,
 } from "../core/messages.ts";
 import { actionName, type CallIdentity } from "../core/names.ts";
+import type { Literals } from "../core/value.ts";
 
 /** A call that Godwit refused: a mistake in the calling code. */
 export class CallRefused extends Error {
@@ -56,6 +57,8 @@ export type SessionOptions = {
   readonly onState: (state: AttemptState) => void;
   /** Calls back soon, when whatever is called at once has been called (R1). */
   readonly atTurnEnd: (work: () => void) => void;
+  /** Takes in files and tables that other SDKs wrote, so that they can be opened here. */
+  readonly imported?: (literals: Literals) => Promise<Literals>;
 };
 
 /** Requests on their way at once; the rest of a large fan-out waits here. */
@@ -74,6 +77,7 @@ export class Session {
   readonly #calls: TaskCalls;
   readonly #onState: (state: AttemptState) => void;
   readonly #atTurnEnd: (work: () => void) => void;
+  readonly #imported: SessionOptions["imported"];
   readonly #attempt: AttemptRef;
   readonly #sequences = new Map<string, number>();
   readonly #pending = new Map<string, Caller>();
@@ -100,6 +104,7 @@ export class Session {
     this.#calls = options.calls;
     this.#onState = options.onState;
     this.#atTurnEnd = options.atTurnEnd;
+    this.#imported = options.imported;
     this.#attempt = options.launch;
   }
 
@@ -115,6 +120,16 @@ export class Session {
     const sequence = this.#sequences.get(key) ?? 0;
     this.#sequences.set(key, sequence + 1);
     return sequence === 0 ? key : actionName({ ...first, sequence });
+  }
+
+  /** What only fits once other SDKs' files are taken in is decoded then; most values never need a look. */
+  async decoded(literals: Literals, decode: (literals: Literals) => unknown): Promise<unknown> {
+    try {
+      return decode(literals);
+    } catch (error) {
+      if (this.#imported === undefined) throw error;
+      return decode(await this.#imported(literals));
+    }
   }
 
   /** For a call that is still being made up: its inputs are checked and stored. */

@@ -98,7 +98,8 @@ export function defineTask<I extends Schema | undefined, O extends Schema | unde
   return callable<I, O>(definition, {});
 }
 
-function callable<I extends Schema | undefined, O extends Schema | undefined>(
+/** The calls of a definition, as users make them. */
+export function callable<I extends Schema | undefined, O extends Schema | undefined>(
   definition: Definition,
   options: CallOptions,
 ): Task<I, O> {
@@ -141,9 +142,10 @@ export const overridesOn = (task: Task): Overrides => (task as unknown as { read
 async function callPlainly(definition: Definition, input: unknown): Promise<unknown> {
   const { run, fullName } = definition;
   if (run === null) {
+    const why = definition.deployed === undefined ? "a shell task" : "a deployed task";
     throw new GodwitError(
       "failed_precondition",
-      `${fullName} is a shell task, which needs a run: use \`godwit run\`, or the engine of "godwit/testing".`,
+      `${fullName} is ${why}, which needs a run: use \`godwit run\`, or the engine of "godwit/testing".`,
     );
   }
   const output = await run(await validInput(definition, input), localContext(fullName));

@@ -10,7 +10,7 @@ import { runAs } from "../sdk/current.ts";
 import type { Definition } from "../sdk/definition.ts";
 import { actionError, permanentError } from "../sdk/errors.ts";
 import type { Tasks } from "../sdk/registry.ts";
-import { CallRefused, Session, type Stopping } from "../sdk/session.ts";
+import { CallRefused, Session, type SessionOptions, type Stopping } from "../sdk/session.ts";
 import { issueText, validInput, validOutput } from "../sdk/validation.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { provideVariables } from "./variables.ts";
@@ -24,6 +24,7 @@ export type AttemptHost = {
   readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
   nowMs(): number;
+  readonly imported?: SessionOptions["imported"];
 };
 
 type Result = Outcome["result"];
@@ -58,6 +59,7 @@ export async function runAttempt(launch: Launch, host: AttemptHost, stopping: St
     stopping,
     onState: host.onState,
     atTurnEnd: host.atTurnEnd,
+    ...(host.imported === undefined ? {} : { imported: host.imported }),
   });
   try {
     return outcome(await runFunction(definition, session, host));
@@ -71,7 +73,8 @@ async function runFunction(definition: Definition, session: Session, host: Attem
   let input: unknown;
   try {
     const literals = await fromPayload(session.launch.inputs, session.blobs);
-    input = await validInput(definition, await definition.input.decode(literals, session.blobs));
+    const decoded = await session.decoded(literals, (given) => definition.input.decode(given, session.blobs));
+    input = await validInput(definition, decoded);
   } catch (error) {
     return failed(invalid("inputInvalid", error));
   }

@@ -12,7 +12,12 @@ import type { Program } from "./worker.ts";
 
 type Loaded = { readonly code: LoadedCode; readonly tasks: Tasks };
 
-export function program(loader: CodeLoader, blobs: BlobStore): Program {
+export function program(
+  loader: CodeLoader,
+  blobs: BlobStore,
+  imported?: (literals: Literals) => Promise<Literals>,
+): Program {
+  const values = { blobs, ...(imported === undefined ? {} : { imported }) };
   /** By bundle and project: asked at each attempt, so without making a key of the two. */
   const known = new Map<string, Map<string, Loaded | Promise<Loaded>>>();
   /** Definitions announce themselves only when their modules are evaluated, which happens once. */
@@ -34,7 +39,7 @@ export function program(loader: CodeLoader, blobs: BlobStore): Program {
     return loaded instanceof Promise ? loaded.then(({ tasks }) => tasks) : loaded.tasks;
   };
   return {
-    runAttempt: (launch, host, stopping) => runAttempt(launch, { ...host, blobs, load: tasksOf }, stopping),
+    runAttempt: (launch, host, stopping) => runAttempt(launch, { ...host, ...values, load: tasksOf }, stopping),
     async describe(bundle, projectDir) {
       const { code, tasks } = await load(bundle, projectDir);
       return describeTasks(bundle, firstFile(tasks, code.graph.projectDir), tasks, code.graph);

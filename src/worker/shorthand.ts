@@ -113,7 +113,7 @@ export class LaunchReader {
 type TaskCall = Extract<Call, { readonly type: "task" }>;
 
 /** What calls of one place in the user's code have in common. */
-export type CallKind = Pick<TaskCall, "isNamed" | "task" | "overrides" | "group" | "identity">;
+export type CallKind = Pick<TaskCall, "isNamed" | "task" | "deployed" | "overrides" | "group" | "identity">;
 
 /** Of a call that is no task, the call itself: there are few of them in a request. */
 export type ShortCall =
@@ -142,13 +142,15 @@ export function shortCalls(calls: readonly Call[]): ShortCalls {
 const isKindOf = (kind: CallKind, call: TaskCall): boolean =>
   kind.identity === call.identity &&
   kind.task === call.task &&
+  kind.deployed === call.deployed &&
   kind.overrides === call.overrides &&
   kind.group === call.group &&
   kind.isNamed === call.isNamed;
 
-const kindOf = ({ isNamed, task, overrides, group, identity }: TaskCall): CallKind => ({
+const kindOf = ({ isNamed, task, deployed, overrides, group, identity }: TaskCall): CallKind => ({
   isNamed,
   task,
+  ...(deployed === undefined ? {} : { deployed }),
   overrides,
   group,
   identity,
@@ -159,7 +161,19 @@ export const callsOf = ({ kinds, calls }: ShortCalls): readonly Call[] =>
     if ("type" in call) return call;
     const kind = kinds[call.kind];
     if (kind === undefined) throw new GodwitError("internal", `A call is of kind ${call.kind}, which was not told.`);
-    const { isNamed, task, overrides, group, identity } = kind;
+    const { isNamed, task, deployed, overrides, group, identity } = kind;
     const { name, inputs, inputsHash, inputHashes } = call;
-    return { type: "task", name, isNamed, task, overrides, group, identity, inputs, inputsHash, inputHashes };
+    const made = {
+      type: "task",
+      name,
+      isNamed,
+      task,
+      overrides,
+      group,
+      identity,
+      inputs,
+      inputsHash,
+      inputHashes,
+    } as const;
+    return deployed === undefined ? made : { ...made, deployed };
   });
