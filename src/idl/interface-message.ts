@@ -11,18 +11,25 @@ import { type NamedParameter, NamedParameterSchema } from "#idl/flyteidl2/task/c
 import type { Literal, Literals, TypedInterface, Variable } from "../core/value.ts";
 import { literalFromJson, literalToJson } from "./literal-json.ts";
 import { literalMessage, literalOf } from "./literal-message.ts";
-import { typeMessage, typeOf } from "./type-message.ts";
+import { acceptingType, typeMessage, typeOf } from "./type-message.ts";
 
 export const interfaceMessage = (types: TypedInterface): Message =>
   create(TypedInterfaceSchema, { inputs: variablesInit(types.inputs), outputs: variablesInit(types.outputs) });
 
+/** Of a task of ours, for whoever calls it from Python. */
+export const acceptingInterface = (types: TypedInterface): Message =>
+  create(TypedInterfaceSchema, {
+    inputs: variablesInit(types.inputs, acceptingType),
+    outputs: variablesInit(types.outputs),
+  });
+
 /** Sorted, as the SDK's hash of an interface wants them. */
-const variablesInit = (variables: readonly Variable[]) => ({
+const variablesInit = (variables: readonly Variable[], messageOf: typeof typeMessage = typeMessage) => ({
   variables: [...variables]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, type, description }) => ({
       key: name,
-      value: { type: typeMessage(type), description: description ?? "" },
+      value: { type: messageOf(type), description: description ?? "" },
     })),
 });
 

@@ -184,6 +184,8 @@ function scalarLiteral(scalar: Scalar, message: Message, type: LiteralType | nul
     case "binary":
       return binaryLiteral(value.value, message);
     case "union": {
+      // Its sender had more members to choose from than the task knows (type-message.ts `acceptingType`).
+      if (type !== null && type.type !== "union") return literalOf(value.value.value, type);
       const { tag, type: memberType } = tagOfStored(value.value, type, (member) =>
         literalOf(value.value.value, member),
       );

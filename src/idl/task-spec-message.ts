@@ -13,7 +13,7 @@ import { GodwitError } from "../core/error.ts";
 import { defaultRetries, type RetryPolicy } from "../core/retry.ts";
 import { type CachePolicy, interfaceHash, type Target, type TaskSpec, type Timeouts } from "../core/task.ts";
 import type { TypedInterface } from "../core/value.ts";
-import { defaultsMessage, interfaceMessage, interfaceOf } from "./interface-message.ts";
+import { acceptingInterface, defaultsMessage, interfaceOf } from "./interface-message.ts";
 import { mapsInOrder } from "./map-order.ts";
 import { ownSpecOf, ownSpecText } from "./own-spec.ts";
 import { resourcesOfContainer } from "./resources-message.ts";
@@ -148,7 +148,7 @@ function ownSpec(message: Message, template: TaskTemplate, name: string): TaskSp
       `The task ${name} of type ${template.type} has no spec in custom.${specKey} that this server understands. Deploy it with the same version of godwit as the server's.`,
     );
   }
-  if (interfaceHash(spec.interface) !== interfaceHash(types)) {
+  if (interfaceHash(interfaceOf(acceptingInterface(spec.interface))) !== interfaceHash(types)) {
     throw new GodwitError(
       "invalid_argument",
       `The task ${name} has one interface in its template and another in custom.${specKey}.`,
@@ -183,7 +183,7 @@ function templateMessage(spec: TaskSpec): TaskTemplate {
   return create(TaskTemplateSchema, {
     id: { name: spec.name },
     type: spec.target.type,
-    interface: interfaceMessage(spec.interface),
+    interface: acceptingInterface(spec.interface),
     custom: { [specKey]: ownSpecText(spec) },
     metadata: {
       runtime: { type: RuntimeMetadata_RuntimeType.OTHER, flavor: "typescript" },

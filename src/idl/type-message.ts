@@ -100,6 +100,48 @@ function structInit(schema: JsonSchema | null): Init {
   };
 }
 
+/**
+ * The type of an input as Python's callers see it. Where the task takes an object they may pass one of a dataclass,
+ * of a Pydantic model, or a dict: their SDK tries the members of a union, and would take only one of them else.
+ * What comes is unwrapped again (literal-message.ts).
+ */
+export function acceptingType(type: LiteralType): Message {
+  switch (type.type) {
+    case "struct":
+      return type.schema === null ? typeMessage(type) : unionMessage(objectVariants(type));
+    case "collection":
+      return create(LiteralTypeSchema, { type: { case: "collectionType", value: acceptingType(type.element) } });
+    case "map":
+      return create(LiteralTypeSchema, { type: { case: "mapValueType", value: acceptingType(type.value) } });
+    case "union": {
+      const { variants } = type;
+      return unionMessage(
+        variants.flatMap((variant) =>
+          variant.type.type === "struct" && variant.type.schema !== null
+            ? objectVariants(variant.type)
+            : [tagged(acceptingType(variant.type), bareTag(variants, variant.tag))],
+        ),
+      );
+    }
+    default:
+      return typeMessage(type);
+  }
+}
+
+const unionMessage = (variants: Message[]): Message =>
+  create(LiteralTypeSchema, { type: { case: "unionType", value: { variants } } });
+
+const objectVariants = (type: LiteralType): Message[] => [
+  tagged(typeMessage(type), structTag),
+  tagged(typeMessage(type), "Object-Dataclass-Transformer"),
+  tagged(typeMessage({ type: "struct", schema: null }), "Typed Dict"),
+];
+
+function tagged(message: Message, tag: string): Message {
+  message.structure = create(TypeStructureSchema, { tag });
+  return message;
+}
+
 /** Throws `invalid_argument` for a message that names no type. */
 export function typeOf(message: Message | undefined): LiteralType {
   const type = message?.type;

@@ -46,9 +46,14 @@ export function tagOfStored(
     // Classes that Python made of our schemas say the same in other words.
     named.find((variant) => fits(read(variant.type), variant.type)) ??
     variants.find(isStored) ??
-    named[0];
+    named[0] ??
+    // An object of another class than the one we speak of: see `acceptingType`.
+    (storedType?.type === "struct" ? variants.find((variant) => isObjectThatFits(variant, read)) : undefined);
   return found ?? { tag: storedTag || (value?.value.case ?? ""), type: storedType };
 }
+
+const isObjectThatFits = ({ type }: Variant, read: (type: LiteralType) => Literal): boolean =>
+  type.type === "struct" && fits(read(type), type);
 
 const isSame = (one: LiteralType, other: LiteralType): boolean => canonicalJson(one) === canonicalJson(other);
 
