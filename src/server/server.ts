@@ -95,6 +95,8 @@ export type Server = {
   close(drainMs: number): Promise<void>;
 };
 
+const loadAfterMs = 200;
+
 /** Streams that one HTTP/2 connection may have open. */
 const maxStreams = 1_000;
 
@@ -126,7 +128,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     options.taskToken === null || !canTellUsers()
       ? null
       : await open("127.0.0.1", 0, ofOwnUser(options.taskToken, onRequest), null);
-  site.load();
+  // R1: after whoever starts the server has said that it is ready.
+  const loading = setTimeout(() => site.load(), loadAfterMs);
   const ports = [port, second, forTasks].filter((each) => each !== null);
   return {
     host: port.host,
@@ -136,7 +139,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     taskPort: (forTasks ?? port).port,
     connections: () => ports.reduce((sum, each) => sum + each.connections(), 0),
     calls: () => rpc.open(),
-    close: (drainMs) => drain({ ports, rpc, site }, drainMs),
+    close: (drainMs) => {
+      clearTimeout(loading);
+      return drain({ ports, rpc, site }, drainMs);
+    },
   };
 }
 
