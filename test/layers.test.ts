@@ -114,10 +114,11 @@ const layers: Layers = {
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },
   client: {
-    doors: ["client/remote-control.ts"],
-    may: ["core", "idl", "blob", "sdk", "control"],
+    doors: ["client/remote-control.ts", "client/remote-run.ts", "client/run-handle.ts"],
+    may: ["core", "idl", "blob", "sdk", "sdk/errors.ts", "control"],
     packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"],
   },
+  "client.ts": { may: ["core", "idl", "blob", "blob/files.ts", "sdk/", "client", "godwit.ts"] },
   testing: {
     may: [
       "core",

@@ -160,5 +160,5 @@ export function ownSdkUrls(): CodeLoaderOptions["sdkUrls"] {
   const here = fileURLToPath(import.meta.url);
   const extension = here.endsWith(".ts") ? "ts" : "js";
   const entry = (name: string): string => pathToFileURL(join(dirname(dirname(here)), `${name}.${extension}`)).href;
-  return { godwit: entry("index"), "godwit/testing": entry("testing") };
+  return { godwit: entry("index"), "godwit/client": entry("client"), "godwit/testing": entry("testing") };
 }
