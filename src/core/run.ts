@@ -26,6 +26,8 @@ export type RunOrigin = {
   readonly related: { readonly run: string; readonly type: RunRelation } | null;
   /** Names of actions that are run again, though the run that this one recovers has their results. */
   readonly rerunActions: readonly string[];
+  /** Where tasks of other SDKs put files that they make, if not in the storage. */
+  readonly rawDataPrefix: string | null;
   /** The Flyte protocol's RunSpec as the client sent it, base64 of its bytes. */
   readonly message: string | null;
   /** Who is told of its end, besides those whom its project tells of all runs. Left out: nobody. */
@@ -92,6 +94,7 @@ export const plainOrigin = (createdAtMs: number, source: RunSource = "cli"): Run
   runStartAtMs: createdAtMs,
   related: null,
   rerunActions: [],
+  rawDataPrefix: null,
   message: null,
 });
 

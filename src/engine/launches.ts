@@ -1,7 +1,7 @@
 // From a committed attempt to one that runs: what a worker needs, handed to the executor.
 import type { Action } from "../core/action.ts";
 import { sha256Hex } from "../core/hash.ts";
-import type { Checkpoint, Launch } from "../core/messages.ts";
+import type { Checkpoint, Launch, LaunchOrigin } from "../core/messages.ts";
 import { effectiveResources } from "../core/resources.ts";
 import { codeOf, type Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
@@ -50,7 +50,7 @@ const launchOf = (starting: Starting, checkpoint: Checkpoint | null): Launch => 
     inputs: action.inputs,
     seed: seedOf(action.name),
     checkpoint,
-    origin: { env: run.origin.env, runStartAtMs: run.origin.runStartAtMs },
+    origin: originOf(run),
   };
 };
 
@@ -96,3 +96,9 @@ async function recoveredCheckpoints(
   }
   return found;
 }
+
+const originOf = ({ origin: { env, runStartAtMs, rawDataPrefix } }: Run): LaunchOrigin => ({
+  env,
+  runStartAtMs,
+  rawDataPrefix,
+});

@@ -53,7 +53,7 @@ function tokensOf(launch: Launch, paths: CommandPaths): Tokens {
     input: paths.inputs,
     inputPrefix: dirname(paths.inputs),
     outputPrefix: paths.dir,
-    rawOutputDataPrefix: paths.raw,
+    rawOutputDataPrefix: launch.origin?.rawDataPrefix ?? paths.raw,
     checkpointOutputPrefix: paths.checkpoint,
     prevCheckpointPrefix: paths.previousCheckpoint ?? absentPath,
     runName,

@@ -13,7 +13,7 @@ import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
 import { type Asking, required, scopeOf, scopeOfProject } from "./identifiers.ts";
 import { givenInputs, sentInputs } from "./inputs.ts";
 import { rulesOf } from "./notification-rules.ts";
-import { extrasOf, type RunSpecExtras } from "./run-spec.ts";
+import { checkRunSpec, extrasOf, type RunSpecExtras } from "./run-spec.ts";
 
 export async function createRun(asking: Asking, request: CreateRunRequest): Promise<Run> {
   const { control, storage } = asking.parts;
@@ -21,6 +21,7 @@ export async function createRun(asking: Asking, request: CreateRunRequest): Prom
   await control.projects.check(scope);
   if (request.task.case === "triggerName")
     return firedRun(asking, scope, { name, trigger: request.task.value }, request);
+  checkRunSpec(request.runSpec);
   const task = await taskOf(asking, request);
   const inputs = await givenInputs(asking, task, request.inputWrapper);
   const wanted = newRun(name, task, request, inputs.literals);
@@ -102,6 +103,7 @@ function originOf({ source, runSpec }: CreateRunRequest, task: CalledTask, extra
     ...(extras.runStartAtMs === null ? {} : { runStartAtMs: extras.runStartAtMs }),
     related: extras.related,
     rerunActions: extras.rerunActions,
+    rawDataPrefix: runSpec?.rawDataStorage?.rawDataPrefix || null,
     message: runSpec === undefined ? null : Buffer.from(toBinary(RunSpecSchema, runSpec)).toString("base64"),
   };
 }

@@ -1,5 +1,6 @@
 // What a RunSpec says that its published message has no fields for.
 import type { RunSpec } from "#idl/flyteidl2/task/run_pb.js";
+import { GodwitError } from "../core/error.ts";
 import type { RunOrigin, RunRelation } from "../core/run.ts";
 import { newer, newerField, relationTypes } from "../idl/newer.ts";
 import { msOfTimestamp } from "../idl/time-message.ts";
@@ -20,6 +21,16 @@ const relations: { readonly [type: number]: RunRelation } = {
   [relationTypes.triggered]: "triggered",
   [relationTypes.onArtifact]: "artifact",
 };
+
+/** What is asked for and cannot be had is refused: to pass over it would put data where nobody looks for it. */
+export function checkRunSpec(runSpec: RunSpec | undefined): void {
+  const baseDir = newerField(runSpec, newer.runSpec.runBaseDir) ?? "";
+  if (baseDir !== "")
+    throw new GodwitError(
+      "unimplemented",
+      `A run's inputs and outputs lie in this server's storage, and not in ${baseDir}: leave out run_base_dir. Files that tasks make can go elsewhere (raw_data_path).`,
+    );
+}
 
 export function extrasOf(runSpec: RunSpec | undefined): RunSpecExtras {
   if (runSpec === undefined) return { related: null, rerunActions: [], maxConcurrency: null, runStartAtMs: null };
