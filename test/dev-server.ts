@@ -5,25 +5,45 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { makeProject } from "./project.ts";
 
-export type DevServer = { readonly endpoint: string; readonly dir: string; stop(): Promise<void> };
+export type DevServer = {
+  readonly endpoint: string;
+  readonly dir: string;
+  /** By SIGKILL, and another one in its place, on the same port and data. */
+  replace(): Promise<void>;
+  stop(): Promise<void>;
+};
 
-export async function serveDev(words: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<DevServer> {
+export async function serveDev(env: NodeJS.ProcessEnv = {}): Promise<DevServer> {
   const project = makeProject();
+  let { child, url } = await start(project.dir, "0", env);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close");
+  };
+  return {
+    endpoint: url,
+    dir: project.dir,
+    replace: async () => {
+      await end("SIGKILL");
+      ({ child, url } = await start(project.dir, new URL(url).port, env));
+    },
+    stop: async () => {
+      await end("SIGTERM");
+      project.remove();
+    },
+  };
+}
+
+async function start(dir: string, port: string, env: NodeJS.ProcessEnv) {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, "../bin/godwit.js"), "dev", ...words, "--port", "0", "--json"],
-    { cwd: project.dir, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] },
+    [join(import.meta.dirname, "../bin/godwit.js"), "dev", "--port", port, "--json"],
+    { cwd: dir, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] },
   );
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
-    if (child.exitCode === null) await once(child, "close");
-    project.remove();
-  };
   for await (const line of createInterface({ input: child.stdout })) {
     child.stdout.resume();
     const { url } = JSON.parse(line) as { readonly url: string };
-    return { endpoint: url, dir: project.dir, stop };
+    return { child, url };
   }
-  await stop();
   throw new Error("The server did not start.");
 }

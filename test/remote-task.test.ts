@@ -14,7 +14,7 @@ let server: DevServer;
 let project: Project;
 
 before(async () => {
-  server = await serveDev([], { GODWIT_PYTHON: join(import.meta.dirname, "../build/python/bin/python") });
+  server = await serveDev({ GODWIT_PYTHON: join(import.meta.dirname, "../build/python/bin/python") });
   project = makeProject();
 });
 

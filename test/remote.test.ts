@@ -1,10 +1,7 @@
 // The client against a real server: a process of its own, code that it has never seen.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import type { BlobStore } from "../src/blob/blob.ts";
 import { openFileBlobs } from "../src/blob/files.ts";
@@ -12,9 +9,8 @@ import { Client } from "../src/client/client.ts";
 import type { Manifest } from "../src/core/task.ts";
 import { openGodwit } from "../src/godwit.ts";
 import { bundleFile, type CodeBundle, storeBundle } from "../src/sdk/bundle.ts";
+import { type DevServer, serveDev } from "./dev-server.ts";
 import { makeProject, type Project } from "./project.ts";
-
-const root = join(import.meta.dirname, "..");
 
 const pipeline = `import { condition, environment } from "godwit";
 import { z } from "zod";
@@ -36,8 +32,7 @@ export const asks = env.task({ name: "asks", output: z.boolean() }, async () => 
 export const fails = env.task({ name: "fails" }, async () => { throw new RangeError("out of range"); });
 `;
 
-let server: ChildProcess;
-let far: Project;
+let server: DevServer;
 let near: Project;
 let client: Client;
 let bundle: CodeBundle;
@@ -45,12 +40,10 @@ let manifest: Manifest;
 let blobs: BlobStore;
 
 before(async () => {
-  far = makeProject();
   near = makeProject();
   near.write("pipeline.ts", pipeline);
-  const started = await serve(far.dir);
-  server = started.process;
-  client = new Client({ endpoint: started.endpoint });
+  server = await serveDev();
+  client = new Client({ endpoint: server.endpoint });
   bundle = await bundleFile(join(near.dir, "pipeline.ts"), near.dir, { isPortable: true });
   const local = await openGodwit({ dataDir: join(near.dir, ".godwit"), workers: 1 });
   manifest = await local.describe(await storeBundle(bundle, local.blobs), "");
@@ -60,26 +53,9 @@ before(async () => {
 });
 
 after(async () => {
-  server?.kill("SIGTERM");
-  if (server !== undefined) await once(server, "close");
-  far?.remove();
+  await server?.stop();
   near?.remove();
 });
-
-async function serve(dir: string): Promise<{ readonly process: ChildProcess; readonly endpoint: string }> {
-  const child = spawn(process.execPath, [join(root, "bin/godwit.js"), "dev", "--port", "0"], {
-    cwd: dir,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-    const [endpoint] = /http:\/\/[\w.]+:\d+/.exec(line) ?? [];
-    if (endpoint !== undefined) {
-      child.stdout?.resume();
-      return { process: child, endpoint };
-    }
-  }
-  throw new Error("The server did not start.");
-}
 
 const specOf = (name: string) => {
   const spec = manifest.tasks.find((task) => task.shortName === name);
@@ -129,6 +105,20 @@ test("a condition is answered, and a failure is told with its class and words", 
   assert.equal((await failing.ended()).phase, "failed");
   const { action } = await failing.action();
   assert.deepEqual([action.error?.code, action.error?.message], ["RangeError", "out of range"]);
+});
+
+test("who watches goes on watching when the server is killed and another takes its place", async () => {
+  const code = await client.sendCode(bundle);
+  const run = await client.start({ type: "sent", spec: specOf("asks"), code }, {}, blobs);
+  const phases: string[] = [];
+  for await (const { run: at, actions } of run.watch()) {
+    phases.push(at.phase);
+    const paused = actions.find(({ phase }) => phase === "paused");
+    if (paused === undefined) continue;
+    await server.replace();
+    await run.signal(await run.action(paused.name), true);
+  }
+  assert.equal(phases.at(-1), "succeeded");
 });
 
 test("a deployed task runs by its name; its version is what it was, and a promoted one is the same", async () => {
