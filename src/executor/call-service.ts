@@ -136,7 +136,9 @@ export class CallService {
     const id = attemptId(attempt);
     this.#recording.set(id, (this.#recording.get(id) ?? 0) + 1);
     try {
-      return (await this.#options.calls.call(attempt, traces)).filter(isNews);
+      const answers = await this.#options.calls.call(attempt, traces);
+      const recorded = new Set(traces.filter(hasResult).map(({ name }) => name));
+      return answers.filter(isNews).map((answer) => (recorded.has(answer.name) ? withoutOutputs(answer) : answer));
     } finally {
       const left = (this.#recording.get(id) ?? 0) - 1;
       if (left > 0) this.#recording.set(id, left);
@@ -187,6 +189,12 @@ export class CallService {
 
 /** That nothing is recorded of a trace is news too. */
 const isNews = (answer: CallAnswer): boolean => "refused" in answer || answer.phase === null || hasEnded(answer);
+
+const hasResult = (call: Call): boolean => call.type === "trace" && call.result !== null;
+
+/** Whoever records a value has it. */
+const withoutOutputs = (answer: CallAnswer): CallAnswer =>
+  "refused" in answer ? answer : { ...answer, outputs: null };
 
 const hasEnded = ({ phase }: CallState): boolean => phase !== null && isTerminal(phase);
 

@@ -6,6 +6,7 @@
 // R2  What a call rejects with has the user's line in its stack.
 // R3  A call may fail before the task comes to await it, and is on record either way: no reason to end the
 //     process.
+
 import { fromPayload, toPayload } from "../blob/payload.ts";
 import { isSuccess } from "../core/action.ts";
 import { hashInputs, type InputHashes } from "../core/cache.ts";
@@ -14,11 +15,12 @@ import type { Call, CallState } from "../core/messages.ts";
 import { taskIdentity } from "../core/names.ts";
 import { interfaceHash, type Overrides } from "../core/task.ts";
 import { hashLiterals, type Literals, type Payload } from "../core/value.ts";
+import { CallRefused } from "./call-refused.ts";
 import type { Validated } from "./codec.ts";
 import type { Current } from "./current.ts";
 import type { Definition } from "./definition.ts";
 import { TaskError } from "./errors.ts";
-import { type Caller, CallRefused, type Session } from "./session.ts";
+import type { Caller, Session } from "./session.ts";
 import { validValue } from "./validation.ts";
 
 /** What calls of one place in the code have in common. */

@@ -7,7 +7,6 @@
 // R4  When the attempt is stopped its calls reject, so that a task that only waits comes to its end.
 
 import type { BlobStore } from "../blob/blob.ts";
-import type { ActionError } from "../core/action.ts";
 import { isTerminal } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import {
@@ -21,17 +20,8 @@ import {
 } from "../core/messages.ts";
 import { actionName, type CallIdentity } from "../core/names.ts";
 import type { Literals } from "../core/value.ts";
-
-/** A call that Godwit refused: a mistake in the calling code. */
-export class CallRefused extends Error {
-  readonly error: ActionError;
-
-  constructor(error: ActionError) {
-    super(error.message);
-    this.name = error.code;
-    this.error = error;
-  }
-}
+import { CallRefused } from "./call-refused.ts";
+import { TraceBatch, type TraceCall } from "./trace-batch.ts";
 
 /** Who waits for a call. One of `ended` and `failed` is called, once. */
 export interface Caller {
@@ -91,8 +81,9 @@ export class Session {
   #batchLength = 0;
   #whenSent: PromiseWithResolvers<void> | null = null;
   #requests = 0;
-  /** Traces that are on their way, to be recorded or found. */
+  /** Traces that are on their way, to be recorded or found: how many, and those of this turn. */
   #traces = 0;
+  readonly #traced: TraceBatch;
   #isListening = false;
   #isFlushing = false;
   #isClosed = false;
@@ -106,6 +97,10 @@ export class Session {
     this.#atTurnEnd = options.atTurnEnd;
     this.#imported = options.imported;
     this.#attempt = options.launch;
+    this.#traced = new TraceBatch({
+      send: (traces) => this.#calls.call(this.#attempt, traces),
+      atTurnEnd: options.atTurnEnd,
+    });
   }
 
   /** Aborts when the attempt is to stop. */
@@ -162,14 +157,11 @@ export class Session {
   }
 
   /** Asks or records a trace; answers with what is recorded now. */
-  async trace(call: Extract<Call, { readonly type: "trace" }>): Promise<CallState> {
+  async trace(call: TraceCall): Promise<CallState> {
     this.#traces += 1;
     this.#tellState();
     try {
-      const [answer] = await this.#calls.call(this.#attempt, [call]);
-      if (answer === undefined) throw new GodwitError("internal", "A trace was not answered.");
-      if ("refused" in answer) throw new CallRefused(answer.refused);
-      return answer;
+      return await this.#traced.add(call);
     } finally {
       this.#traces -= 1;
       this.#tellState();

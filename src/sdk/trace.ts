@@ -5,10 +5,11 @@ import type { ActionError } from "../core/action.ts";
 import { isSuccess } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
 import { hashParts } from "../core/hash.ts";
-import type { Call, TraceResult } from "../core/messages.ts";
+import type { TraceResult } from "../core/messages.ts";
 import { checkName } from "../core/names.ts";
 import { type Current, current, runAs } from "./current.ts";
 import { actionError, TaskError } from "./errors.ts";
+import type { TraceCall } from "./trace-batch.ts";
 import { decodeUntyped, encodeUntyped } from "./untyped.ts";
 
 /**
@@ -41,8 +42,6 @@ export async function trace<T>(name: string, step: () => T | Promise<T>): Promis
     throw new TaskError({ task: name, action: call.name, attempt: 1 }, recorded.error);
   return runStep(attempt, name, call, step);
 }
-
-type TraceCall = Extract<Call, { readonly type: "trace" }>;
 
 function traceCall({ session }: Current, name: string): TraceCall {
   const identity = hashParts("trace", name);

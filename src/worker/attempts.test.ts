@@ -62,6 +62,7 @@ test("the next attempt starts when the one before has ended, or waits for its ca
 
 test("while traces are recorded others run, and each is measured by what it has of the thread", async () => {
   const { attempts, names, find } = worker();
+  const startedAtMs = performance.now();
   attempts.launch(launches("a b c"));
   for (const [index, name] of ["a", "b", "c"].entries()) {
     await turn();
@@ -69,16 +70,13 @@ test("while traces are recorded others run, and each is measured by what it has 
     find(name).onState("recording");
   }
   for (const name of ["a", "b", "c"]) find(name).onState("active");
-  const startedAtMs = performance.now();
-  while (performance.now() < startedAtMs + 30);
+  const untilMs = performance.now() + 30;
+  while (performance.now() < untilMs);
   for (const name of ["a", "b", "c"]) find(name).end.resolve();
   await turn();
-  const wholeMs = performance.now() - startedAtMs + 1;
-  const stretches = attempts.takeReport().outcomes.map(({ stretchMs }) => stretchMs);
-  assert.ok(
-    stretches.every((stretchMs) => stretchMs > 9 && stretchMs < wholeMs / 2),
-    `${stretches} ms of ${wholeMs}`,
-  );
+  const wholeMs = performance.now() - startedAtMs;
+  const sumMs = attempts.takeReport().outcomes.reduce((sum, { stretchMs }) => sum + stretchMs, 0);
+  assert.ok(sumMs > 29 && sumMs <= wholeMs + 1, `${sumMs} ms of ${wholeMs}`);
 });
 
 test("a stop ends what has not started, and tells what has", async () => {
