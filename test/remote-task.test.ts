@@ -117,6 +117,12 @@ async def table(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(double=frame["x"] * 2)
 
 @env.task
+async def back(n: int) -> int:
+    import flyte.remote
+    there = flyte.remote.Task.get("there.triple", version="t1")
+    return 1 + await there(x=n)
+
+@env.task
 async def fails(n: int) -> int:
     raise ValueError(f"no {n} here")
 `;
@@ -135,6 +141,8 @@ const words = remoteTask({ name: "snake.words", input: z.object({ file: file() }
 const frames = remoteTask({ name: "snake.table", input: z.object({ frame: table() }), output: table() });
 const fails = remoteTask({ name: "snake.fails", input: z.object({ n: z.int() }), output: z.int() });
 
+const back = remoteTask({ name: "snake.back", version: "p1", input: z.object({ n: z.int() }), output: z.int() });
+export const thereAndBack = env.task({ name: "there-and-back", output: z.int() }, async () => back({ n: 5 }));
 export const values = env.task({ name: "values", output: z.object({ point: Point, several: z.string() }) }, async () => {
   const [n, text] = await several({ n: 6 });
   const found = await point({ p: { x: 1, y: 2, names: ["a"] }, n: 2, f: 1.5, when: new Date("2026-01-02T03:04:05Z"), tags: { a: 1, b: 2 }, color: "blue", maybe: null });
@@ -159,7 +167,16 @@ export const errors = env.task({ name: "errors", output: z.string() }, async () 
 });
 `;
 
-test("a task calls deployed Python tasks: values, files, tables and errors", { timeout: 300_000 }, async (t) => {
+const there = `import { environment } from "godwit";
+import { z } from "zod";
+const env = environment({ name: "there" });
+const once = env.task({ name: "once", input: z.object({ x: z.int() }), output: z.int() }, async ({ x }) => x);
+export const triple = env.task({ name: "triple", input: z.object({ x: z.int() }), output: z.int() }, async ({ x }) => 3 * (await once({ x })));
+`;
+
+test("a task calls deployed Python tasks: values, files, tables, errors, and a Python task a TypeScript one", {
+  timeout: 300_000,
+}, async (t) => {
   const found = pythonEnvironment(t);
   if (found === null) return;
   project.write("snake.py", python);
@@ -183,6 +200,8 @@ test("a task calls deployed Python tasks: values, files, tables and errors", { t
   );
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   assert.equal(child.exitCode, 0, `${out}\n${err}`);
+  project.write("there.ts", there);
+  await deployed("there.ts", "--version", "t1");
   project.write("calling.ts", calling);
   const values = await ran("calling.ts", "values");
   assert.deepEqual(
@@ -200,6 +219,8 @@ test("a task calls deployed Python tasks: values, files, tables and errors", { t
   assert.deepEqual([files.phase, files.outputs], ["succeeded", { o0: "HELLO" }], files.stderr);
   const tables = await ran("calling.ts", "tables");
   assert.deepEqual([tables.phase, tables.outputs], ["succeeded", { o0: [2, 4] }], tables.stderr);
+  const thereAndBack = await ran("calling.ts", "there-and-back");
+  assert.deepEqual([thereAndBack.phase, thereAndBack.outputs], ["succeeded", { o0: 16 }], thereAndBack.stderr);
   const errors = await ran("calling.ts", "errors");
   assert.match(JSON.stringify(errors.outputs), /ValueError: .*no 3 here/, errors.stderr);
 });
