@@ -1,7 +1,9 @@
 // The client against a real server: a process of its own, code that it has never seen.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import type { BlobStore } from "../src/blob/blob.ts";
 import { openFileBlobs } from "../src/blob/files.ts";
@@ -198,4 +200,25 @@ test("what is not there, and a server that is not there, are told in words", asy
     code: "unavailable",
     message: /No server answers at http:\/\/localhost:9/,
   });
+});
+
+test("a server that asks for keys is answered with one, and says what is wrong without", async () => {
+  const project = makeProject();
+  const made = await project.run(["server", "create-key", "ci", "--json"]);
+  const { clientId, clientSecret } = JSON.parse(made.stdout) as { clientId: string; clientSecret: string };
+  const guarded = project.start(["server", "--auth", "keys", "--port", "0", "--json"]);
+  try {
+    const [line] = await once(createInterface({ input: guarded.process.stdout as NodeJS.ReadableStream }), "line");
+    const { url } = JSON.parse(line) as { url: string };
+    const read = (apiKey: string) => new Client({ endpoint: url, apiKey }).run("nobody").read();
+    await assert.rejects(read(`${clientId}:${clientSecret}`), { code: "not_found" });
+    const flyte = Buffer.from(`host:${clientId}:${clientSecret}:`).toString("base64");
+    await assert.rejects(read(flyte), { code: "not_found" });
+    await assert.rejects(read(`${clientId}:wrong`), { code: "unauthenticated", message: /no token for the key "ci"/ });
+    await assert.rejects(read(""), { code: "unauthenticated" });
+  } finally {
+    guarded.process.kill("SIGTERM");
+    await guarded.ended;
+    project.remove();
+  }
 });

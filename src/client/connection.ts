@@ -4,13 +4,14 @@
 //     once more. Every command that is sent can be repeated: a run has its name before it is asked for.
 // R2  What is thrown is a GodwitError with the server's code and words; where there is no server, it says which
 //     address was tried.
-import { Code, type Client as ConnectClient, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { Code, type Client as ConnectClient, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { DataProxyService } from "#idl/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
 import { RunService } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import { type ErrorCode, GodwitError } from "../core/error.ts";
 import { SignalEventService } from "../idl/newer.ts";
+import { authorised } from "./credentials.ts";
 
 export type ConnectOptions = {
   /** `localhost:8090`, `http://host:port` or `https://host`. Default: GODWIT_ENDPOINT, else localhost:8090. */
@@ -19,7 +20,7 @@ export type ConnectOptions = {
   readonly project?: string;
   /** Default: GODWIT_DOMAIN, else development. */
   readonly domain?: string;
-  /** Of a server that asks for one. Default: GODWIT_API_KEY. */
+  /** Of a server that asks for one: `name:secret`, or as in FLYTE_API_KEY. Default: GODWIT_API_KEY, else FLYTE_API_KEY. */
   readonly apiKey?: string;
   /** For one request, its repetitions among it; streams may last. Default: a minute. */
   readonly timeoutMs?: number;
@@ -47,11 +48,11 @@ export type Connection = {
 
 export function openConnection(options: ConnectOptions, env: NodeJS.ProcessEnv = process.env): Connection {
   const endpoint = endpointUrl(options.endpoint ?? (env.GODWIT_ENDPOINT || defaultEndpoint));
-  const apiKey = options.apiKey ?? env.GODWIT_API_KEY ?? "";
+  const apiKey = options.apiKey ?? (env.GODWIT_API_KEY || env.FLYTE_API_KEY || "");
   const transport = createConnectTransport({
     baseUrl: endpoint,
     httpVersion: "1.1",
-    interceptors: apiKey === "" ? [] : [authorised(apiKey)],
+    interceptors: apiKey === "" ? [] : [authorised(apiKey, endpoint)],
   });
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   return {
@@ -65,14 +66,6 @@ export function openConnection(options: ConnectOptions, env: NodeJS.ProcessEnv =
     ask: (request) => asked(request, endpoint, timeoutMs),
   };
 }
-
-const authorised =
-  (apiKey: string): Interceptor =>
-  (next) =>
-  (request) => {
-    request.header.set("authorization", `Bearer ${apiKey}`);
-    return next(request);
-  };
 
 function endpointUrl(text: string): string {
   const url = /^[a-z]+:\/\//.test(text) ? text.replace(/^dns:\/\/\//, "http://") : `http://${text}`;
@@ -114,6 +107,8 @@ function isNobodyThere(error: unknown): boolean {
 export function toldError(error: unknown, endpoint: string, timeoutMs: number | null = null): GodwitError {
   if (error instanceof GodwitError) return error;
   const told = ConnectError.from(error);
+  // Thrown by us, on the way.
+  if (told.cause instanceof GodwitError) return told.cause;
   if (isNobodyThere(told) || isNobodyThere(error)) {
     return new GodwitError(
       "unavailable",
