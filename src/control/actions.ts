@@ -8,7 +8,7 @@ import { type Literal, soleOutput } from "../core/value.ts";
 import { abortOne } from "./abort.ts";
 import type { ActionListing, ActionView, DescribedAction, Page, Progress, Scope, WantedAction } from "./answers.ts";
 import type { Parts } from "./parts.ts";
-import { getRun, maxPage, pageToken, tokenOf } from "./runs.ts";
+import { getRun, maxPage, notAToken, pageToken, tokenOf } from "./runs.ts";
 
 /** How many actions are looked at to find one by its label; in larger runs a full name is needed. */
 const maxSearched = 20_000;
@@ -67,8 +67,7 @@ export async function listActions(
 ): Promise<Page<Action>> {
   const run = await getRun(parts, scope, runName);
   const limit = Math.min(listing.limit, maxPage);
-  const after =
-    listing.token === null ? null : tokenOf<{ readonly createdAtMs: number; readonly name: string }>(listing.token);
+  const after = listing.token === null ? null : placeOf(listing.token);
   const items = await parts.store.listActions(
     {
       run: run.id,
@@ -85,6 +84,12 @@ export async function listActions(
     token:
       last === undefined || items.length < limit ? null : pageToken({ createdAtMs: last.createdAtMs, name: last.name }),
   };
+}
+
+function placeOf(token: string): { readonly createdAtMs: number; readonly name: string } {
+  const { createdAtMs, name } = tokenOf<{ readonly createdAtMs?: unknown; readonly name?: unknown }>(token);
+  if (typeof createdAtMs === "number" && typeof name === "string") return { createdAtMs, name };
+  throw notAToken();
 }
 
 export async function getAction(

@@ -3,7 +3,7 @@ import { GodwitError } from "../core/error.ts";
 import type { Change, RecordFilter, RecordKey, RecordPlace, StoreRecord } from "../store/store.ts";
 import type { Page } from "./answers.ts";
 import type { Parts } from "./parts.ts";
-import { maxPage, pageToken, tokenOf } from "./runs.ts";
+import { maxPage, notAToken, pageToken, tokenOf } from "./runs.ts";
 
 /** Somebody else may decide on the same record, and again; for ever it is not. */
 const maxTries = 20;
@@ -61,7 +61,7 @@ function placeOf(token: string): RecordPlace {
   const place = tokenOf<readonly unknown[]>(token);
   const isPlace = Array.isArray(place) && place.every((part) => typeof part === "string" || Number.isSafeInteger(part));
   if (isPlace) return place as RecordPlace;
-  throw new GodwitError("invalid_argument", "The page token is not one that a listing gave.");
+  throw notAToken();
 }
 
 /** Clients have their own rules for these; here they only have to fit in a line and a key. */

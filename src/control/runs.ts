@@ -140,7 +140,7 @@ function runPlaceOf(token: string): RunPlace {
   throw notAToken();
 }
 
-const notAToken = (cause?: unknown): GodwitError =>
+export const notAToken = (cause?: unknown): GodwitError =>
   new GodwitError("invalid_argument", "The page token is not one that a listing gave.", { cause });
 
 export const pageToken = (position: object): string => Buffer.from(JSON.stringify(position)).toString("base64url");

@@ -30,6 +30,7 @@ export function serve(lines: Lines = helloLines, options: Partial<ServerOptions>
       router.service(ProjectService, {
         getProject: async ({ id }) => {
           if (id === "missing") throw new GodwitError("not_found", "There is no project missing.");
+          if (id === "wordy") throw new GodwitError("not_found", `x${"\ud83e\udda2".repeat(10_000)}`);
           if (id === "broken") throw new TypeError("x is not a function");
           return { project: { id, name: id.slice(0, 40) } };
         },

@@ -35,7 +35,16 @@ export async function createPages({
   readonly log: Log;
 }): Promise<Router> {
   // Bodies are read by whoever answers, in pieces: the router never holds one.
-  const app = fastify({ logger: false, exposeHeadRoutes: true, routerOptions: { ignoreTrailingSlash: true } });
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: true },
+    // Paths that are none, before there is a route.
+    frameworkErrors: (error, request, reply) => {
+      reply.hijack();
+      fail(error, request.raw, reply.raw, log);
+    },
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   for (const { method, path, answer } of pages) {

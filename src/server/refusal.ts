@@ -24,6 +24,15 @@ const codes: Record<ErrorCode, { readonly code: Code; readonly status: number }>
   unauthenticated: { code: Code.Unauthenticated, status: 401 },
 };
 
+/** gRPC says them in a header, for which clients have little room. */
+const maxMessageChars = 4_000;
+
+/** Within the bound, and in whole characters. */
+function told(message: string): string {
+  const text = message.length <= maxMessageChars ? message : `${message.slice(0, maxMessageChars)}…`;
+  return text.toWellFormed();
+}
+
 export const statusOf = (code: ErrorCode): number => codes[code].status;
 
 export const codeName = (code: Code): ErrorCode =>
@@ -33,9 +42,10 @@ export const codeName = (code: Code): ErrorCode =>
 export function connectErrorOf(error: unknown, onBug: (error: unknown) => void): ConnectError {
   if (error instanceof GodwitError) {
     if (error.code === "internal" || error.code === "unknown") onBug(error);
-    return new ConnectError(error.message, error.code === "unknown" ? Code.Internal : codes[error.code].code);
+    return new ConnectError(told(error.message), error.code === "unknown" ? Code.Internal : codes[error.code].code);
   }
-  if (error instanceof ConnectError && error.code !== Code.Unknown && error.code !== Code.Internal) return error;
+  if (error instanceof ConnectError && error.code !== Code.Unknown && error.code !== Code.Internal)
+    return error.rawMessage === told(error.rawMessage) ? error : new ConnectError(told(error.rawMessage), error.code);
   onBug(error);
   return new ConnectError("This should not have happened; the server's log says more.", Code.Internal);
 }
@@ -55,7 +65,8 @@ export function refuse(
   response.end(body);
 }
 
-function refusalFor(type: string, code: ErrorCode, message: string, httpStatus: number) {
+function refusalFor(type: string, code: ErrorCode, words: string, httpStatus: number) {
+  const message = told(words);
   const json = JSON.stringify({ code, message });
   if (type.startsWith("application/grpc-web")) {
     const trailer = envelope(0x80, `grpc-status: ${codes[code].code}\r\ngrpc-message: ${percent(message)}\r\n`);

@@ -155,12 +155,24 @@ type Sending = {
 async function send({ answer, request, response, writer, seen, run, input }: Sending): Promise<void> {
   const chunks = answer.body?.[Symbol.asyncIterator]();
   try {
+    if (answer.status === 405 || answer.status === 415) {
+      seen.code = "invalid_argument";
+      refuse(request, response, seen.code, notOfACall(request), answer.status);
+      return;
+    }
     // Headers go out with the first piece: until then the handler may add some.
     let chunk = await run(() => chunks?.next());
-    if (!seen.isDecoded && isInternal(answer, chunk?.value)) {
-      seen.code = "invalid_argument";
-      refuse(request, response, seen.code, undecodable(input));
-      return;
+    if (isInternal(answer, chunk?.value)) {
+      if (!seen.isDecoded) {
+        seen.code = "invalid_argument";
+        refuse(request, response, seen.code, undecodable(input));
+        return;
+      }
+      if (seen.code === "ok" && isJson(request)) {
+        seen.code = "failed_precondition";
+        refuse(request, response, seen.code, notInJson);
+        return;
+      }
     }
     response.writeHead(answer.status, Object.fromEntries(answer.header ?? []));
     while (chunk !== undefined && chunk.done !== true) {
@@ -180,6 +192,16 @@ async function send({ answer, request, response, writer, seen, run, input }: Sen
 
 const undecodable = (input: string): string =>
   `The request cannot be read as a message ${input}: it is damaged, or was made for another method.`;
+
+/** What Connect's library refuses without a word. */
+const notOfACall = (request: NodeRequest): string =>
+  `A call is a POST in JSON (application/json), in protobuf (application/proto), or as gRPC has it; not a ${request.method} of ${JSON.stringify(headerOf(request, "content-type"))}. Streams are application/connect+json or application/connect+proto.`;
+
+/** A handler that has done its part: what it answers holds values that somebody has sent as they must not be. */
+const notInJson =
+  "The answer has a value that JSON has no words for, such as NaN in a struct. Ask for it in protobuf: application/proto.";
+
+const isJson = (request: NodeRequest): boolean => /json/.test(headerOf(request, "content-type"));
 
 /** In each protocol's way: HTTP's status, gRPC's trailer, gRPC-Web's trailer within the body. */
 function isInternal({ status, trailer }: UniversalServerResponse, first: Uint8Array | undefined): boolean {

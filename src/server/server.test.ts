@@ -29,6 +29,15 @@ for (const protocol of protocols) {
     assert.deepEqual(await textsOf(logs.tailLogs({})), ["one", "two"]);
   });
 
+  test(`${protocol} gets words that fit in a header, however many there are`, async () => {
+    const { projects } = clientOf(server, protocol);
+    await assert.rejects(projects.getProject({ id: "wordy" }), (error) => {
+      assert.ok(error instanceof ConnectError && error.code === Code.NotFound);
+      assert.match(error.rawMessage, /^x(🦢)+\ufffd?…$/u);
+      return true;
+    });
+  });
+
   test(`${protocol} gets an error with its code and its words`, async () => {
     const { projects } = clientOf(server, protocol);
     await assert.rejects(projects.getProject({ id: "missing" }), (error) => {

@@ -1,4 +1,5 @@
 // Reads of records: by key, listed, and those that are due (store.ts R5).
+import { GodwitError } from "../core/error.ts";
 import type { Connection } from "./connection.ts";
 import { recordByKey, recordKeyRow, recordOf, selectRecords } from "./record-tables.ts";
 import { type Row, recordCodes, type SqlValue } from "./sql.ts";
@@ -46,7 +47,7 @@ export function listRecords(
     (contained === undefined || name.toLowerCase().includes(contained));
   return connection.reading(() => {
     const items: StoreRecord[] = [];
-    let after = filter.after ?? null;
+    let after = placeIn(listing, filter);
     for (let searched = 0; searched < maxRowsSearched; ) {
       // One more than is wanted tells whether there is more; if that is not enough, many are looked through.
       const rows = page(connection, listing, after, searched === 0 ? Math.min(limit + 1, batchRows) : batchRows);
@@ -101,6 +102,14 @@ function listingOf({ kind, project, domain, name, order }: RecordFilter): Listin
     isDescending: order === "newest",
     placeOf: (row) => [row[6] as number, row[10] as number],
   };
+}
+
+/** One that another kind of listing gave means nothing in this one. */
+function placeIn({ order }: Listing, { after, order: by }: RecordFilter): RecordPlace | null {
+  if (after === undefined) return null;
+  const type = by === "name" ? "string" : "number";
+  if (after.length === order.length && after.every((part) => typeof part === type)) return after;
+  throw new GodwitError("invalid_argument", "The page to go on from is of another listing.");
 }
 
 function page(connection: Connection, listing: Listing, after: RecordPlace | null, limit: number): readonly Row[] {

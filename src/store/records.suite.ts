@@ -209,6 +209,17 @@ export function recordSuite(database: string, open: OpenStore): void {
     assert.equal(second.next, null);
   });
 
+  test(`${database}: a place of another kind of listing is refused`, async (t) => {
+    const store = await open(t);
+    for (const [order, after] of [
+      ["name", []],
+      ["name", [1, 2]],
+      ["newest", ["a", "b"]],
+      ["newest", [1]],
+    ] as const)
+      await assert.rejects(store.listRecords({ kind: "secret", order, after }, 5), { code: "invalid_argument" });
+  });
+
   test(`${database}: records are due by their time, the longest due first`, async (t) => {
     const store = await open(t);
     const times = [50, 20, null, 40, 30];

@@ -16,7 +16,7 @@ export function actionsService(router: ConnectRouter, parts: WireParts): void {
       return {};
     },
     async *watchForUpdates({ filter }, context) {
-      const ref = await actionRef(asking(context), filter.case === "parentActionId" ? filter.value : undefined);
+      const ref = await actionRef(asking(context), filter.value, "parent_action_id");
       yield* childUpdates(parts, ref, context.signal);
     },
     abort: async ({ actionId, reason }, context) => {

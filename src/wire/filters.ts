@@ -15,11 +15,19 @@ const maxLimit = 1_000;
 export type Paging = { readonly limit: number; readonly token: string | null };
 
 export function pagingOf(request: ListRequest | undefined): Paging {
-  const limit = request?.limit ?? 0;
   return {
-    limit: limit === 0 ? defaultLimit : Math.min(limit, maxLimit),
+    limit: rowsOf(request?.limit ?? 0),
     token: request === undefined || request.token === "" ? null : request.token,
   };
+}
+
+/** In some requests it has a sign. */
+export function rowsOf(limit: number): number {
+  if (limit >= 0) return limit === 0 ? defaultLimit : Math.min(limit, maxLimit);
+  throw new GodwitError(
+    "invalid_argument",
+    `A page cannot have ${limit} rows: limit has to be 0, for the usual, or more.`,
+  );
 }
 
 /** By creation alone can be sorted. Newest first if nothing is said. */

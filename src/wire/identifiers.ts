@@ -33,9 +33,13 @@ export async function runRef(asking: Asking, id: RunIdentifier | undefined): Pro
   return { scope: await scopeOf(asking, run), run: required("run_id.name", run.name) };
 }
 
-export async function actionRef(asking: Asking, id: ActionIdentifier | undefined): Promise<ActionRef> {
-  const action = present("action_id", id);
-  return { ...(await runRef(asking, action.run)), action: required("action_id.name", action.name) };
+export async function actionRef(
+  asking: Asking,
+  id: ActionIdentifier | undefined,
+  field = "action_id",
+): Promise<ActionRef> {
+  const action = present(field, id);
+  return { ...(await runRef(asking, action.run)), action: required(`${field}.name`, action.name) };
 }
 
 /** Throws `invalid_argument` if the field was left out. */

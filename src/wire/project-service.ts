@@ -10,6 +10,7 @@ import {
 } from "#idl/flyteidl2/project/project_service_pb.js";
 import { domains, type Project, type ProjectListing } from "../control/control.ts";
 import { GodwitError } from "../core/error.ts";
+import { rowsOf } from "./filters.ts";
 import { askingOf, present, required } from "./identifiers.ts";
 import type { WireParts } from "./parts.ts";
 
@@ -63,12 +64,10 @@ function projectMessage({ id, name, description, labels, state }: Project): Mess
   };
 }
 
-const maxLimit = 1_000;
-
 function listingOf({ limit, token, filters, sortBy }: ListProjectsRequest): ProjectListing {
   const state = stateOf(filters);
   return {
-    limit: limit === 0 ? 100 : Math.min(limit, maxLimit),
+    limit: rowsOf(limit),
     token: token === "" ? null : token,
     order: orderOf(sortBy),
     ...(state === null ? {} : { state }),

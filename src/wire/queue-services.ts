@@ -29,7 +29,7 @@ export function queueServices(router: ConnectRouter, parts: WireParts): void {
   });
   router.service(StateService, {
     async *watch({ filter }, context) {
-      const ref = await actionRef(asking(context), filter.case === "parentActionId" ? filter.value : undefined);
+      const ref = await actionRef(asking(context), filter.value, "parent_action_id");
       yield* childUpdates(parts, ref, context.signal);
     },
   });

@@ -13,10 +13,9 @@ import { SecretService } from "#idl/flyteidl2/secret/secret_pb.js";
 import type { NewSecret, Scope, Secret } from "../control/control.ts";
 import { GodwitError } from "../core/error.ts";
 import { timestampOfMs } from "../idl/time-message.ts";
+import { rowsOf } from "./filters.ts";
 import { type Asking, askingOf, present, required } from "./identifiers.ts";
 import type { WireParts } from "./parts.ts";
-
-const maxLimit = 1_000;
 
 export function secretService(router: ConnectRouter, parts: WireParts): void {
   const asking = askingOf(parts);
@@ -43,7 +42,7 @@ export function secretService(router: ConnectRouter, parts: WireParts): void {
     },
     listSecrets: async ({ project, domain, limit, token }, context) => {
       const caller = await parts.callerOf(asking(context).headers);
-      const page = { limit: limit === 0 ? 100 : Math.min(limit, maxLimit), token: token === "" ? null : token };
+      const page = { limit: rowsOf(limit), token: token === "" ? null : token };
       const { items, token: next } = await secrets.list({ project, domain, caller }, page);
       return { secrets: items.map(secretMessage), token: next ?? "" };
     },
