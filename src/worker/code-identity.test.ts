@@ -338,6 +338,11 @@ for (const [what, line, reason] of [
     /createRequire/,
   ],
   ["eval()", 'const used = () => eval("1");', /eval/],
+  [
+    "the last version of a deployed task",
+    'import { remoteTask } from "godwit";\nconst used = remoteTask({ name: "far.task" });',
+    /^pipeline\.ts:4 calls a deployed task in whatever version there is: name one/,
+  ],
   ["another file's code by its path", 'const used = () => new URL("./worker.js", import.meta.url);', /worker\.js/],
 ] as const) {
   test(`${what} makes the identity unknown for the tasks that reach it, with its place`, async () => {
@@ -350,6 +355,13 @@ for (const [what, line, reason] of [
     assert.equal(b?.type, "known");
   });
 }
+
+test("a deployed task of a version that is named is a part of the code like any other", async () => {
+  const files: Files = {
+    "pipeline.ts": `${header}import { remoteTask } from "godwit";\nconst far = remoteTask({ name: "far.task", version: "v1" });\nexport const a = env.task({ name: "a" }, () => far);`,
+  };
+  assert.deepEqual(await changedBy(files, { "pipeline.ts": (files["pipeline.ts"] ?? "").replace("v1", "v2") }), ["a"]);
+});
 
 test("a task that is defined later than its module is loaded has no known identity, for its callers are not known", async () => {
   const files = {

@@ -150,7 +150,7 @@ const runFields = (run: RunView, isServed: boolean, paint: Paint): readonly (rea
     "phase",
     `${phaseSign(run.phase, paint, null)} ${phaseWords[run.phase]}${isServed ? " (a live process serves it)" : ""}`,
   ],
-  ["file", run.source.file],
+  ["file", run.source.file === "" ? null : run.source.file],
   ["started", `${new Date(run.createdAtMs).toISOString()} by ${run.caller}`],
   ["took", run.endedAtMs === null ? null : durationText(run.endedAtMs - run.createdAtMs)],
   ["actions", plural(total(run), "action")],

@@ -1,6 +1,6 @@
 // `godwit get output`: what an action gave, printed or written to a path.
-import { stat } from "node:fs/promises";
-import { extname, join, resolve, sep } from "node:path";
+import { cp, mkdir, stat } from "node:fs/promises";
+import { dirname, extname, join, resolve, sep } from "node:path";
 import { writeDirectory } from "../../blob/directory.ts";
 import type { Action } from "../../core/action.ts";
 import { GodwitError } from "../../core/error.ts";
@@ -115,7 +115,7 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
     await writeDirectory(blobs, literal.hash, path);
   else if (literal.type === "blob") await writeTo(path, { type: "file", path: await blobs.path(literal.hash) });
   else if (literal.type === "structuredDataset") await writeTable(session, literal.hash, path);
-  else if (literal.type === "externalBlob" || literal.type === "externalTable") throw notKept(literal.uri);
+  else if (literal.type === "externalBlob" || literal.type === "externalTable") await copyFrom(literal.uri, path);
   else {
     const { literalToText } = await import("../../idl/idl.ts");
     await writeTo(path, { type: "text", text: `${literalToText(literal)}\n` });
@@ -123,11 +123,17 @@ async function writeValue(session: Session, literal: Literal, path: string): Pro
   return path;
 }
 
-const notKept = (uri: string): GodwitError =>
-  new GodwitError(
-    "failed_precondition",
-    `Another SDK wrote this output to ${uri}, and Godwit does not keep it: copy it from there.`,
-  );
+/** What another SDK wrote, or a server keeps: at hand only where it is a path of this machine. */
+async function copyFrom(uri: string, path: string): Promise<void> {
+  const source = uri.replace(/^file:\/\//, "");
+  if ((await stat(source).catch(() => null)) === null)
+    throw new GodwitError(
+      "failed_precondition",
+      `This output lies at ${uri}, which is not on this machine: copy it from there.`,
+    );
+  await mkdir(dirname(path), { recursive: true });
+  await cp(source, path, { recursive: true });
+}
 
 /** As Parquet, or as CSV or JSON if the path says so. */
 async function writeTable({ godwit }: Session, digest: string, path: string): Promise<void> {

@@ -7,6 +7,7 @@ import { rootName } from "../../core/names.ts";
 import { shortAction } from "../call-text.ts";
 import { withExisting } from "../existing-session.ts";
 import type { CommonOptions } from "../place.ts";
+import { clientFor, sessionWith } from "../remote-session.ts";
 import { reportCommand } from "../report-hints.ts";
 import type { Session } from "../session.ts";
 import { type Io, writeJson, writeLine } from "../terminal.ts";
@@ -20,6 +21,7 @@ export async function getReport(
   options: ReportOptions,
   io: Io,
 ): Promise<number> {
+  if (options.remote !== undefined) return remoteReport(run, wanted, options, io);
   return withExisting(options, io, async (session) => {
     const { godwit, scope } = session;
     const view = await godwit.control.getAction(scope, run, wanted ?? rootName);
@@ -30,6 +32,21 @@ export async function getReport(
     else await writeLine(io.stdout, path);
     return 0;
   });
+}
+
+/** By a link of the server's. */
+async function remoteReport(run: string, wanted: string | undefined, options: ReportOptions, io: Io): Promise<number> {
+  const { client, scope } = clientFor(options, io);
+  const view = await sessionWith(client, scope, io).godwit.control.getAction(scope, run, wanted ?? rootName);
+  const url = await client.run(run).reportUrl(view.action.name, Math.max(view.action.attempt, 1));
+  if (url === null) throw new GodwitError("not_found", `${view.action.label} of ${run} has no report.`);
+  const answer = await fetch(url);
+  if (!answer.ok) throw new GodwitError("unavailable", `The report could not be fetched: ${answer.status} ${url}`);
+  const path = await target(options.to, `${run}-${nameFor(view, wanted)}.html`, io);
+  await writeTo(path, { type: "text", text: await answer.text() });
+  if (options.json === true) await writeJson(io, { run, action: view.action.name, written: path });
+  else await writeLine(io.stdout, path);
+  return 0;
 }
 
 /** Two actions of one label, told apart by the person, are told apart by their files. */

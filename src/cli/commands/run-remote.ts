@@ -91,12 +91,15 @@ async function inputsFor(
   return givenInputs({ godwit, io, spec, command }, tokens, options, ownFlags);
 }
 
-const startOptions = ({
-  name,
-  overwriteCache,
-  maxConcurrency,
-}: Pick<RunOptions, "name" | "overwriteCache" | "maxConcurrency">): StartOptions => ({
-  name: name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`,
-  ...(overwriteCache === undefined ? {} : { overwriteCache }),
-  ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
-});
+type Wanted = Pick<RunOptions, "name" | "overwriteCache" | "maxConcurrency" | "priority">;
+
+function startOptions({ name, overwriteCache, maxConcurrency, priority }: Wanted): StartOptions {
+  // Rather than a run that is not what was asked for.
+  if (priority !== undefined)
+    throw usageError("A server is not told of priorities: give the task one, and leave out --priority.");
+  return {
+    name: name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`,
+    ...(overwriteCache === undefined ? {} : { overwriteCache }),
+    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+  };
+}
