@@ -6,6 +6,7 @@ import { GodwitError } from "./core/error.ts";
 import { deployBuiltIns, type Flyte, flyte } from "./flyte.ts";
 import { type Godwit, makeDataDir, openGodwit } from "./godwit.ts";
 import {
+  answerPages,
   authenticated,
   createLinks,
   createMetrics,
@@ -137,6 +138,7 @@ async function tracing() {
 
 const pagesOf = ({ godwit, protocol, auth, links }: Parts): readonly Page[] => [
   ...filePages(protocol.storage(), links),
+  ...answerPages(godwit.control, links),
   ...(auth.isRequired ? [tokenPage(auth)] : []),
   ...runPages(godwit.control, async (headers) => (await auth.caller(headers)).subject),
 ];

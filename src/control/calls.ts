@@ -17,11 +17,13 @@ import {
   type CallState,
   maxCallsPerRequest,
 } from "../core/messages.ts";
+import { conditionNotice } from "../core/notification.ts";
 import { defaultRetries } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import type { Payload } from "../core/value.ts";
 import type { KnownTasks } from "../store/documents.ts";
 import { ancestors } from "../store/lineage.ts";
+import { putNotice } from "../store/notice-rows.ts";
 import type { Attachment, Change, CommitResult } from "../store/store.ts";
 import { abortOne } from "./abort.ts";
 import { makeAction, newAction, unplaced } from "./called-action.ts";
@@ -79,7 +81,7 @@ async function tryCall(parts: Parts, calling: Calling, isNew: boolean): Promise<
     if (decided.type === "refused") return { name: request.name, refused: decided.error };
     if (decided.type === "nothing") return { name: request.name, phase: null, attempt: 0, outputs: null, error: null };
     if (decided.change !== null) {
-      changes.push(decided.change);
+      changes.push(decided.change, ...toldOf(parts, run, request));
       existing.set(request.name, decided.action);
     }
     return stateOf(decided.action);
@@ -92,6 +94,14 @@ async function tryCall(parts: Parts, calling: Calling, isNew: boolean): Promise<
   const expected: Change = { type: "expectAction", key: parent, phase: parent.phase, attempt: parent.attempt };
   const isMade = await make(parts, run, [expected, ...texts, ...changes], isResult ? "synced" : "written");
   return isMade ? answers : null;
+}
+
+/** Who is to be told that a condition waits, with the commit that makes it. */
+function toldOf(parts: Parts, run: Run, request: Call): readonly Change[] {
+  if (request.type !== "condition" || request.condition.webhook === undefined) return [];
+  const nowMs = parts.nowMs();
+  const notice = conditionNotice(run, { action: request.name, ...request.condition.webhook }, nowMs);
+  return [putNotice(notice, { from: null, dueAtMs: nowMs, nowMs })];
 }
 
 /** Commits new actions, those of them as running that somebody has room for. */

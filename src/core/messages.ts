@@ -123,11 +123,9 @@ export type ConditionSpec = {
   readonly description?: string;
   /** How the prompt is written; left out: plain text. */
   readonly promptFormat?: "markdown";
-  /** Called when it begins to wait. */
-  readonly webhook?: { readonly url: string; readonly payload: JsonValue | null };
+  /** Called, with that body, when it begins to wait. */
+  readonly webhook?: { readonly url: string; readonly body: string };
 };
-
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** Where a call stands. `phase` null: nothing is recorded under that name (a trace that was asked for). */
 export type CallState = {

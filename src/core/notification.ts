@@ -59,7 +59,8 @@ export type Ended = {
 export type Notification = {
   readonly id: string;
   readonly run: { readonly id: number; readonly project: string; readonly domain: string; readonly name: string };
-  readonly phase: ToldPhase;
+  /** Of the run; `paused`: a condition of it waits for an answer. */
+  readonly phase: ToldPhase | "paused";
   readonly request: {
     readonly url: string;
     readonly method: WebhookTarget["method"];
@@ -109,6 +110,31 @@ export function notificationsOf(ended: Ended, rules: readonly NotificationRule[]
     });
   }
   return [...made.values()];
+}
+
+/** Of a condition that begins to wait, to whom it names. Made in the commit that makes it. */
+export function conditionNotice(
+  run: Notification["run"],
+  condition: { readonly action: string; readonly url: string; readonly body: string },
+  nowMs: number,
+): Notification {
+  const { id, project, domain, name } = run;
+  return {
+    id: hashParts(String(id), name, condition.action, condition.url).slice(0, 32),
+    run: { id, project, domain, name },
+    phase: "paused",
+    request: {
+      url: condition.url,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: condition.body,
+    },
+    state: "pending",
+    tries: 0,
+    problem: null,
+    createdAtMs: nowMs,
+    deliveredAtMs: null,
+  };
 }
 
 function idOf({ run, phase }: Ended, { url, method, body }: WebhookTarget): string {

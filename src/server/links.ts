@@ -26,12 +26,23 @@ export type Links = {
     },
   ): Link;
   download(headers: Headers, file: { readonly path: string; readonly expiresInMs: number }): Link;
+  /** Where a condition is answered. It holds as long as the condition waits. */
+  answer(headers: Headers, condition: AnsweredCondition): string;
+  /** R1. Throws `permission_denied`. */
+  checkAnswer(condition: AnsweredCondition, query: URLSearchParams): void;
   /** R2. `https://godwit.example.org`. */
   origin(headers: Headers): string;
   /** R1. What an upload's link allows. Throws `permission_denied`. */
   allowedUpload(name: string, query: URLSearchParams): { readonly md5: Uint8Array | null; readonly maxBytes: number };
   /** R1. Throws `permission_denied`. */
   checkDownload(name: string, query: URLSearchParams): void;
+};
+
+export type AnsweredCondition = {
+  readonly project: string;
+  readonly domain: string;
+  readonly run: string;
+  readonly action: string;
 };
 
 export type LinksOptions = {
@@ -66,16 +77,20 @@ export function createLinks({ signer, root, publicUrl, maxUploadBytes, nowMs }: 
     return { url: `${publicUrl ?? originOf(headers)}${paths[verb]}${encoded}?${query}`, headers: {}, expiresAtMs };
   };
   const check = (verb: Verb, name: string, query: URLSearchParams): void => {
-    if (!signer.holds(signedText(verb, name, query), query.get("signature") ?? ""))
-      throw new GodwitError(
-        "permission_denied",
-        "This link was not made by this server, or it was altered. Ask for a new one, and use it as it is.",
-      );
+    if (!signer.holds(signedText(verb, name, query), query.get("signature") ?? "")) throw altered();
     // Clients look for "request has expired".
     if (Number(query.get("expires")) * 1_000 <= nowMs())
       throw new GodwitError("permission_denied", "The request has expired with its link. Ask for a new link.");
   };
   return {
+    answer: (headers, condition) => {
+      const query = new URLSearchParams({ signature: signer.sign(answerText(condition)) });
+      const path = [condition.project, condition.domain, condition.run, condition.action].map(encodeURIComponent);
+      return `${publicUrl ?? originOf(headers)}/conditions/${path.join("/")}?${query}`;
+    },
+    checkAnswer: (condition, query) => {
+      if (!signer.holds(answerText(condition), query.get("signature") ?? "")) throw altered();
+    },
     origin: (headers) => publicUrl ?? originOf(headers),
     upload: (headers, { path, md5, expiresInMs, maxBytes = maxUploadBytes }) =>
       make("PUT", headers, path, expiresInMs, {
@@ -91,6 +106,15 @@ export function createLinks({ signer, root, publicUrl, maxUploadBytes, nowMs }: 
     checkDownload: (name, query) => check("GET", name, query),
   };
 }
+
+const altered = (): GodwitError =>
+  new GodwitError(
+    "permission_denied",
+    "This link was not made by this server, or it was altered. Ask for a new one, and use it as it is.",
+  );
+
+const answerText = ({ project, domain, run, action }: AnsweredCondition): string =>
+  ["answer", project, domain, run, action].map(encodeURIComponent).join("\n");
 
 /** One line each, so that nothing can pass for something else. */
 const signedText = (verb: Verb, name: string, query: URLSearchParams): string =>

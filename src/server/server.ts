@@ -26,6 +26,7 @@ import {
 import { refuse, statusOf } from "./refusal.ts";
 import { type Around, type Call, createRpc, type Rpc } from "./rpc.ts";
 
+export { answerPages } from "./answers.ts";
 export { type FileStore, filePages } from "./files.ts";
 export { createLinks, type Link, type Links } from "./links.ts";
 export { type Log, type LogLevel, openLog, silentLog } from "./log.ts";

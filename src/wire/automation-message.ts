@@ -45,7 +45,7 @@ function scheduleOf({ expression }: ScheduleMessage): Schedule {
     case "cron":
       return { type: "cron", expression: expression.value.expression, timeZone: expression.value.timezone || "UTC" };
     case "cronExpression":
-      return { type: "cron", expression: expression.value, timeZone: "UTC" };
+      return cronOf(expression.value);
     case "rate": {
       const { value, unit, startTime } = expression.value;
       const minutes = minutesIn[unit];
@@ -57,6 +57,12 @@ function scheduleOf({ expression }: ScheduleMessage): Schedule {
     case undefined:
       throw new GodwitError("invalid_argument", "A schedule needs a cron expression or a fixed rate.");
   }
+}
+
+/** Older clients say the time zone before the five fields: `CRON_TZ=Europe/Berlin 0 3 * * *`. */
+function cronOf(text: string): Schedule {
+  const [, timeZone = "UTC", expression = text] = /^(?:CRON_TZ|TZ)=(\S+)\s+(.*)$/.exec(text) ?? [];
+  return { type: "cron", expression, timeZone };
 }
 
 export function automationMessage(automation: Automation): MessageInitShape<typeof TriggerAutomationSpecSchema> {

@@ -7,6 +7,7 @@ import {
   type ConditionAction,
   ConditionActionSchema,
   ConditionPromptType,
+  type ConditionWebhook,
 } from "#idl/flyteidl2/workflow/run_definition_pb.js";
 import { GodwitError } from "../core/error.ts";
 import type { ConditionSpec } from "../core/messages.ts";
@@ -15,7 +16,8 @@ import type { EventPayload } from "../idl/newer.ts";
 import { durationOfMs, msOfDuration } from "../idl/time-message.ts";
 import { typeMessage } from "../idl/type-message.ts";
 
-export function conditionOf(message: ConditionAction): ConditionSpec {
+/** `answerUrl`: where the answer may be sent to, for whom the condition tells that it waits. */
+export function conditionOf(message: ConditionAction, answerUrl: () => string): ConditionSpec {
   return {
     name: message.name,
     valueType: valueTypeOf(message.name, message.type),
@@ -23,10 +25,15 @@ export function conditionOf(message: ConditionAction): ConditionSpec {
     timeoutMs: message.timeout === undefined ? null : msOfDuration(message.timeout),
     ...(message.description === "" ? {} : { description: message.description }),
     ...(message.promptType === ConditionPromptType.MARKDOWN ? { promptFormat: "markdown" } : {}),
-    ...(message.webhook === undefined
-      ? {}
-      : { webhook: { url: message.webhook.url, payload: message.webhook.payload ?? null } }),
+    ...(message.webhook === undefined ? {} : { webhook: webhookOf(message.webhook, answerUrl()) }),
   };
+}
+
+/** In every text of the payload `{callback_uri}` is where the answer goes. */
+function webhookOf({ url, payload }: ConditionWebhook, answerUrl: string): NonNullable<ConditionSpec["webhook"]> {
+  const filled = (_key: string, value: unknown): unknown =>
+    typeof value === "string" ? value.replaceAll("{callback_uri}", answerUrl) : value;
+  return { url, body: JSON.stringify(payload ?? {}, filled) };
 }
 
 export const conditionMessage = (condition: ConditionSpec): ConditionAction =>

@@ -51,7 +51,13 @@ async function calledBy(asking: Asking, ref: ActionRef, { spec, inputUri, group 
     case "trace":
       return { type: "trace", name, ...(await tracedBy(asking.parts, ref, spec.value)) };
     case "condition":
-      return { type: "condition", name, condition: conditionOf(spec.value) };
+      return {
+        type: "condition",
+        name,
+        condition: conditionOf(spec.value, () =>
+          asking.parts.links.answer(asking.headers, { ...ref.scope, run: ref.run, action: name }),
+        ),
+      };
     case undefined:
       throw new GodwitError("invalid_argument", "Say what is called: a task, a trace or a condition.");
   }

@@ -29,5 +29,10 @@ export type Links = {
     headers: Headers,
     file: { readonly path: string; readonly md5: Uint8Array | null; readonly expiresInMs: number },
   ) => Link;
+  /** Where the condition is answered by a POST with the value, by whoever has the link. */
+  readonly answer: (
+    headers: Headers,
+    condition: { readonly project: string; readonly domain: string; readonly run: string; readonly action: string },
+  ) => string;
   readonly download: (headers: Headers, file: { readonly path: string; readonly expiresInMs: number }) => Link;
 };

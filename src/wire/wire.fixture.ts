@@ -34,7 +34,7 @@ export async function served(
     callerOf: () => "ada",
     adoptBundle: unasked,
     findImage: unasked,
-    links: { origin: unasked, upload: unasked, download: unasked },
+    links: { answer: unasked, origin: unasked, upload: unasked, download: unasked },
   };
   const transport = createRouterTransport((router) => service(router, parts), {
     router: { interceptors: [translated] },

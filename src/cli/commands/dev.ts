@@ -16,7 +16,7 @@ export async function dev(names: readonly string[], options: DevOptions, io: Io)
     config: null,
     options,
     io,
-    defaults: { logFormat: "text", logLevel: "info" },
+    defaults: { webhooks: "loopback", logFormat: "text", logLevel: "info" },
     begin: (service) => (files.length === 0 ? Promise.resolve(async () => {}) : deployed(files, options, io, service)),
   });
 }
