@@ -69,7 +69,7 @@ async function tryCall(parts: Parts, calling: Calling, isNew: boolean): Promise<
   const [parent, ...known] = await currentAttempt(parts, caller, names);
   const existing = new Map(known.map((action) => [action.name, action]));
   const tasks = await tasksFor(parts.documents, run, parent);
-  const recovered = await recoverable(parts, run, isNew ? [] : calls.filter(({ name }) => !existing.has(name)));
+  const recovered = await recoverable(parts, run, isNew ? [] : calls.filter((each) => isSought(each, existing)));
   const changes: Change[] = [];
   const documents = new Map<string, string>();
   const answers = calls.map((request): CallAnswer => {
@@ -103,6 +103,10 @@ function toldOf(parts: Parts, run: Run, request: Call): readonly Change[] {
   const notice = conditionNotice(run, { action: request.name, ...request.condition.webhook }, nowMs);
   return [putNotice(notice, { from: null, dueAtMs: nowMs, nowMs })];
 }
+
+/** Not a trace that has been made again already: it is what its caller goes by. */
+const isSought = (request: Call, existing: ReadonlyMap<string, Action>): boolean =>
+  !existing.has(request.name) && (request.type !== "trace" || request.result === null);
 
 /** Commits new actions, those of them as running that somebody has room for. */
 async function make(

@@ -47,11 +47,11 @@ test("a loss says how the process ended and what it said last", () => {
 });
 
 test("a loss may be tried again, at the system's cost", () => {
-  const { code, kind, recoverable } = lossError(loss, { location: null });
+  const { code, kind, recoverable } = lossError(loss, { location: null, target: { type: "typescript" } });
   assert.deepEqual({ code, kind, recoverable }, { code: "WorkerLost", kind: "system", recoverable: true });
   const full = lossError(
     { ...loss, signal: "SIGABRT", stderr: ["FATAL ERROR: … JavaScript heap out of memory"] },
-    { location: null },
+    { location: null, target: { type: "typescript" } },
   );
   assert.deepEqual([full.code, full.kind, full.recoverable], ["OutOfMemory", "system", true]);
 });

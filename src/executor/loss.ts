@@ -52,7 +52,7 @@ const outOfHeap = "JavaScript heap out of memory";
 
 export const isOutOfHeap = (stderr: readonly string[]): boolean => stderr.some((line) => line.includes(outOfHeap));
 
-export function lossError(loss: Loss, spec: Pick<TaskSpec, "location">): ActionError {
+export function lossError(loss: Loss, spec: Pick<TaskSpec, "location" | "target">): ActionError {
   if (loss.oom !== null) return oomError(loss.oom, spec);
   if (isOutOfHeap(loss.stderr)) {
     return {

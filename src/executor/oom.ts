@@ -10,16 +10,17 @@ export type OutOfMemory = {
   readonly by: "limit" | "heap" | "system";
 };
 
-export function oomError({ limitBytes, peakBytes, by }: OutOfMemory, spec: Pick<TaskSpec, "location">): ActionError {
+export function oomError(
+  { limitBytes, peakBytes, by }: OutOfMemory,
+  spec: Pick<TaskSpec, "location" | "target">,
+): ActionError {
   const peak = peakBytes === null ? "" : `; at its most it held ${sizeText(peakBytes)}`;
   const what =
     limitBytes === null
       ? `The system ended the process for want of memory${peak}.`
       : `The attempt ran out of its memory of ${sizeText(limitBytes)}${byText[by]}${peak}.`;
-  const more =
-    limitBytes === null
-      ? "Ask for the memory that it needs, so that it is set aside: resources: { memory: '2Gi' }."
-      : "Ask for more (resources: { memory: … }), or let it be tried with more: retries: { onOom: { memory: 'x2', max: '8Gi' } }.";
+  const ways = spec.target.type === "container" ? pythonWays : ownWays;
+  const more = limitBytes === null ? ways.some : ways.more;
   return {
     code: errorCodes.oomKilled,
     message: `${what} ${more}`,
@@ -30,6 +31,17 @@ export function oomError({ limitBytes, peakBytes, by }: OutOfMemory, spec: Pick<
     origin: null,
   };
 }
+
+const ownWays = {
+  some: "Ask for the memory that it needs, so that it is set aside: resources: { memory: '2Gi' }.",
+  more: "Ask for more (resources: { memory: … }), or let it be tried with more: retries: { onOom: { memory: 'x2', max: '8Gi' } }.",
+} as const;
+
+/** In the words of Flyte's SDK. */
+const pythonWays = {
+  some: "Ask for the memory that it needs, so that it is set aside: resources=flyte.Resources(memory='2Gi').",
+  more: "Ask for more: resources=flyte.Resources(memory=…).",
+} as const;
 
 const byText = { limit: "", heap: " (JavaScript's heap was full)", system: " (the system ended it)" } as const;
 

@@ -1,0 +1,128 @@
+// A server of Godwit's as operators start it, and Flyte's own client as its users have it: the programs of
+// test/fixtures/python/conformance, unmodified `flyte` around them, and nothing of ours in between.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { after, type TestContext } from "node:test";
+import { pythonEnvironment, type TestPython } from "../python.ts";
+
+const root = join(import.meta.dirname, "../..");
+const programs = join(import.meta.dirname, "../fixtures/python/conformance");
+
+export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+
+export type FlyteServer = {
+  /** `localhost:port`. */
+  readonly endpoint: string;
+  /** Where clients work: the programs lie there, and `config.yaml`. */
+  readonly dir: string;
+  readonly dataDir: string;
+  /** The command line of Flyte. */
+  flyte(...words: readonly string[]): Promise<Ended>;
+  /** The same, which has to succeed; what it printed. */
+  flyteOk(...words: readonly string[]): Promise<string>;
+  /** One of the programs, which has to succeed; its last line is JSON. */
+  program(file: string, ...words: readonly string[]): Promise<unknown>;
+  /** Not awaited. */
+  begin(file: string, ...words: readonly string[]): { readonly process: ChildProcess; readonly ended: Promise<Ended> };
+};
+
+let started: Promise<FlyteServer> | null = null;
+let serverProcess: ChildProcess | null = null;
+const home = mkdtempSync(join(tmpdir(), "godwit-flyte-"));
+const clients = new Set<ChildProcess>();
+
+after(async () => {
+  for (const client of clients) client.kill("SIGKILL");
+  if (serverProcess !== null && serverProcess.exitCode === null) {
+    serverProcess.kill("SIGTERM");
+    await once(serverProcess, "close");
+  }
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** One for all tests of a file. Null: there is no Python, and the test is skipped. */
+export async function flyteServer(t: TestContext): Promise<FlyteServer | null> {
+  const python = pythonEnvironment(t);
+  if (python === null) return null;
+  started ??= start(python);
+  return started;
+}
+
+async function start(python: TestPython): Promise<FlyteServer> {
+  const dir = join(home, "work");
+  const dataDir = join(home, "data");
+  cpSync(programs, dir, { recursive: true });
+  mkdirSync(dataDir);
+  const { url } = await startServer(dataDir, python);
+  const endpoint = url.replace(/^http:\/\//, "");
+  writeFileSync(join(dir, "config.yaml"), configFor(endpoint));
+  const begin = (program: string, words: readonly string[]) => client(python, dir, program, words);
+  return {
+    endpoint,
+    dir,
+    dataDir,
+    flyte: (...words) => begin("flyte", words).ended,
+    flyteOk: async (...words) => succeeded(`flyte ${words.join(" ")}`, await begin("flyte", words).ended),
+    program: async (file, ...words) => {
+      const stdout = succeeded(file, await begin("python", [file, ...words]).ended);
+      return JSON.parse(stdout.trimEnd().split("\n").at(-1) as string);
+    },
+    begin: (file, ...words) => begin("python", [file, ...words]),
+  };
+}
+
+async function startServer(dataDir: string, { python }: TestPython): Promise<{ readonly url: string }> {
+  const words = [join(root, "bin/godwit.js"), "server", "--port", "0", "--data-dir", dataDir, "--json"];
+  const child = spawn(process.execPath, words, {
+    cwd: home,
+    env: { ...scrubbed(), GODWIT_PYTHON: python },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  serverProcess = child;
+  const told = text(child.stderr);
+  for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line);
+  throw new Error(`The server ended: ${await told}`);
+}
+
+const configFor = (endpoint: string): string => `admin:
+  endpoint: dns:///${endpoint}
+  insecure: true
+task:
+  project: flytesnacks
+  domain: development
+image:
+  builder: remote
+`;
+
+/** What would speak for another Flyte, or make the output other. */
+function scrubbed(): NodeJS.ProcessEnv {
+  const foreign = /^(FLYTE|UCTL|UNION|_U_|_F_|GODWIT_|NODE_TEST|PYTHON|VIRTUAL_ENV)/;
+  const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return { ...Object.fromEntries(kept), HOME: home, NO_COLOR: "1", COLUMNS: "400", TERM: "dumb" };
+}
+
+function client(python: TestPython, cwd: string, program: string, words: readonly string[]) {
+  const child = spawn(join(python.bin, program), words, {
+    cwd,
+    env: { ...scrubbed(), PATH: `${python.bin}:${process.env.PATH}` },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  clients.add(child);
+  const output = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const ended = output.then(([stdout, stderr, [code]]): Ended => {
+    clients.delete(child);
+    return { code, stdout, stderr };
+  });
+  return { process: child, ended };
+}
+
+function succeeded(what: string, { code, stdout, stderr }: Ended): string {
+  assert.equal(code, 0, `${what} ended with ${code}:\n${stdout}\n${stderr}`);
+  return stdout;
+}
