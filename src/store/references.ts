@@ -51,9 +51,9 @@ const ofRun = (row: Row) => ({
 // The first column is the place; the others are those of the run, then the part's own.
 const parts: readonly Part[] = [
   {
-    // Of other SDKs' tasks the code is no bundle.
+    // Where the code is no bundle, as that of other SDKs' tasks, the digest is that of the task's spec: a document.
     query: `select r.id, ${runColumns}, r.task, r.bundle from run r
-      where r.id > ? and length(r.bundle) > 0 order by r.id limit ?`,
+      where r.id > ? and not exists (select 1 from document d where d.digest = r.bundle) order by r.id limit ?`,
     read: (row) => [
       {
         ...ofRun(row),

@@ -36,11 +36,16 @@ export async function startService(
     user: "tester",
     log,
   });
+  let closed: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    closed ??= service.close();
+    return closed;
+  };
   t.after(async () => {
-    await service.close();
+    await close();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  return { ...service, url: service.server.url, dataDir, bugs };
+  return { ...service, close, url: service.server.url, dataDir, bugs };
 }
 
 export type Answer = {

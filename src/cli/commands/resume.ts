@@ -24,6 +24,7 @@ export async function resume(name: string, options: DisplayOptions, io: Io): Pro
     const session = await openSession(existing(options, io));
     opened(session);
     const run = await session.godwit.control.getRun(session.scope, name);
+    await refuseServers(session, name);
     return { session, run, isNew: false, currentBundle: null };
   });
 }
@@ -34,6 +35,7 @@ export async function rerun(name: string, options: RerunOptions, io: Io): Promis
     opened(session);
     const { control } = session.godwit;
     const before = await control.getRun(session.scope, name);
+    await refuseServers(session, name);
     const { action: root } = await control.getAction(session.scope, name, "a0");
     const manifest =
       options.recordedCode === true ? await control.manifest(before.bundle) : await currentCode(before, session);
@@ -62,6 +64,15 @@ export async function rerun(name: string, options: RerunOptions, io: Io): Promis
     });
     return { session, run, isNew: created, currentBundle: manifest.bundle };
   });
+}
+
+/** Tasks of other SDKs need a server: they call it back. Taken over here, their run would wait for ever. */
+async function refuseServers({ godwit, scope }: Session, name: string): Promise<void> {
+  const { spec } = await godwit.control.getAction(scope, name, "a0");
+  if (spec === null || spec.target.type === "typescript" || spec.target.type === "shell") return;
+  throw usageError(
+    `The run ${name} was started on a server, and its task ${spec.name} runs only there. It goes on by itself once one serves this data directory: godwit dev, or godwit server.`,
+  );
 }
 
 function existing(options: DisplayOptions, io: Io): SessionConfig {
