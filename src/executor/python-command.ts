@@ -126,6 +126,7 @@ const attemptNames = [
   "FLYTE_INTERNAL_TASK_VERSION",
   "FLYTE_ATTEMPT_NUMBER",
   "_U_RUN_BASE",
+  "TRACEPARENT",
 ];
 
 /** Configuration of another Flyte, and of this Godwit; what Node and another Python were told. */

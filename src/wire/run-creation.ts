@@ -26,10 +26,17 @@ export async function createRun(asking: Asking, request: CreateRunRequest): Prom
   const inputs = await givenInputs(asking, task, request.inputWrapper);
   const wanted = newRun(name, task, request, inputs.literals);
   const notify = await rulesOf(asking.parts, scope, request.runSpec);
-  const { run, created } = await control.createRun(scope, { ...wanted, origin: { ...wanted.origin, notify } });
+  const env = { ...tracedBy(asking.headers), ...wanted.origin?.env };
+  const { run, created } = await control.createRun(scope, { ...wanted, origin: { ...wanted.origin, env, notify } });
   // The rows have the values; what only the client's bytes say comes along for tasks that read it.
   if (created) await storage.writeActionInputs({ ...scope, run: run.name, action: rootName }, inputs.bytes);
   return run;
+}
+
+/** Its tasks go on with the caller's trace, where they look for it: in the variable that OpenTelemetry names. */
+function tracedBy(headers: Headers): { readonly TRACEPARENT?: string } {
+  const parent = headers.get("traceparent") ?? "";
+  return /^[0-9a-f]{2}(-[0-9a-f]+){3}$/.test(parent) && parent.length <= 64 ? { TRACEPARENT: parent } : {};
 }
 
 /** As the trigger has it, with what the request says of inputs going before. */
