@@ -1,0 +1,81 @@
+// `godwit server` as a process that is killed and started again on the same data directory and port.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { processesWith, until } from "../project.ts";
+
+const command = join(import.meta.dirname, "../../bin/godwit.js");
+
+export type ServerProcess = {
+  readonly url: string;
+  readonly dataDir: string;
+  /** Resolves when it answers. */
+  start(): Promise<void>;
+  kill(signal: "SIGKILL" | "SIGTERM"): Promise<number | null>;
+  readonly pid: number;
+  /** What it has said, all its lives long. */
+  said(): string;
+  /** Of it and of all that it has started. */
+  processes(): readonly number[];
+  /** Ends what is left, and removes the data directory. */
+  remove(): void;
+};
+
+export async function serverProcess(
+  env: NodeJS.ProcessEnv = {},
+  nodeArgs: readonly string[] = [],
+): Promise<ServerProcess> {
+  const mark = randomUUID();
+  const dataDir = mkdtempSync(join(tmpdir(), "godwit-server-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let said = "";
+  let child: ChildProcess | null = null;
+  return {
+    url,
+    dataDir,
+    start: async () => {
+      const args = ["server", "--port", String(port), "--data-dir", dataDir, "--log-level", "warn"];
+      child = spawn(process.execPath, [...nodeArgs, command, ...args], {
+        cwd: dataDir,
+        env: { ...process.env, ...env, NO_COLOR: "1", GODWIT_TEST_MARK: mark },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on("data", (piece: Buffer) => {
+          said = `${said}${piece}`.slice(-1_000_000);
+        });
+      await until(async () => (await fetch(`${url}/readyz`).catch(() => null))?.status === 200, `it is ready: ${said}`);
+    },
+    kill: async (signal) => {
+      const ending = child;
+      if (ending === null) return null;
+      const ended = once(ending, "exit");
+      ending.kill(signal);
+      const [code] = await ended;
+      return code;
+    },
+    get pid() {
+      return child?.pid ?? 0;
+    },
+    said: () => said,
+    processes: () => processesWith("GODWIT_TEST_MARK", mark),
+    remove: () => {
+      for (const pid of processesWith("GODWIT_TEST_MARK", mark)) process.kill(pid, "SIGKILL");
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { readonly port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
