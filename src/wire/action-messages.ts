@@ -126,7 +126,7 @@ function calledMessage(shown: Shown): CalledInit {
     value: {
       id: { org: "", project, domain, name: spec?.name ?? action.label, version: versionOf(shown) },
       taskType: spec === null ? "" : taskTypeOf(spec),
-      shortName: action.label,
+      shortName: spec?.shortName ?? action.label,
     },
   };
 }

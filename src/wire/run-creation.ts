@@ -10,6 +10,7 @@ import { rootName } from "../core/names.ts";
 import type { Run, RunOrigin } from "../core/run.ts";
 import { literalsOfInputs } from "../idl/task-files.ts";
 import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
+import { checkCode } from "./code-check.ts";
 import { type Asking, required, scopeOf, scopeOfProject } from "./identifiers.ts";
 import { givenInputs, sentInputs } from "./inputs.ts";
 import { rulesOf } from "./notification-rules.ts";
@@ -23,6 +24,7 @@ export async function createRun(asking: Asking, request: CreateRunRequest): Prom
     return firedRun(asking, scope, { name, trigger: request.task.value }, request);
   checkRunSpec(request.runSpec);
   const task = await taskOf(asking, request);
+  await checkCode(asking.parts, task.spec);
   const inputs = await givenInputs(asking, task, request.inputWrapper);
   const wanted = newRun(name, task, request, inputs.literals);
   const notify = await rulesOf(asking.parts, scope, request.runSpec);

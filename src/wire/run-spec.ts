@@ -30,7 +30,16 @@ export function checkRunSpec(runSpec: RunSpec | undefined): void {
       "unimplemented",
       `A run's inputs and outputs lie in this server's storage, and not in ${baseDir}: leave out run_base_dir. Files that tasks make can go elsewhere (raw_data_path).`,
     );
+  const isDebugged = runSpec?.envs?.values.some(({ key, value }) => debuggers.includes(key) && value !== "") ?? false;
+  if (isDebugged)
+    throw new GodwitError(
+      "unimplemented",
+      "This server starts no editor and no SSH server in a task (--debug): whoever reaches the machine could use it. Run the file with `flyte run --local` under a debugger.",
+    );
 }
+
+/** Variables with which Flyte's SDK serves a debugger instead of running the task. */
+const debuggers: readonly string[] = ["_F_E_VS", "_F_E_SSH"];
 
 export function extrasOf(runSpec: RunSpec | undefined): RunSpecExtras {
   if (runSpec === undefined) return { related: null, rerunActions: [], maxConcurrency: null, runStartAtMs: null };

@@ -1,0 +1,30 @@
+// Runs that a client of Flyte's looks at and ends while they go on, and runs of many calls.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { flyteServer } from "./server.ts";
+
+test("logs, reports and code of a run are there; what is aborted or given up is gone, its processes too", async (t) => {
+  const server = await flyteServer(t);
+  if (server === null) return;
+  assert.deepEqual(await server.program("observed.py", "observe"), {
+    logs: [" line 0\n", " line 1\n", " line 2\n"],
+    report: true,
+    code: ["observed.py"],
+    transitions: ["ActionPhase.QUEUED", "ActionPhase.RUNNING", "ActionPhase.SUCCEEDED"],
+    aborted: ["ActionPhase.ABORTED", "ActionPhase.ABORTED", true],
+    "abort info": "no longer needed",
+    followed: [" holding on\n"],
+    "action aborted": ["ActionPhase.SUCCEEDED", "ActionAbortedError", true],
+    "given up": ["ActionPhase.SUCCEEDED", "timed out", true],
+    "given up phases": { "observed.races": "ActionPhase.SUCCEEDED", "observed.endless": "ActionPhase.ABORTED" },
+  });
+});
+
+test("a task waits for a thousand sleeps at once, and one maps over fifty calls", async (t) => {
+  const server = await flyteServer(t);
+  if (server === null) return;
+  const seen = (await server.program("observed.py", "fan", "1000", "50")) as Record<string, unknown>;
+  assert.deepEqual(seen.sleeps, ["ActionPhase.SUCCEEDED", 1000]);
+  assert.deepEqual(seen.counted, [1001, 1001]);
+  assert.deepEqual(seen.mapped, ["ActionPhase.SUCCEEDED", 1225]);
+});
