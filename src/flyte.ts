@@ -1,5 +1,5 @@
 // Wires Flyte's protocol to one Godwit: the files that its clients and tasks read and write, the executors of its
-// tasks, and its services.
+// tasks, and its services. What handles messages of the protocol is loaded when it is first needed.
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { Control, Scope } from "./control/control.ts";
@@ -12,13 +12,12 @@ import type { LoneExecutor } from "./executor/lone-attempts.ts";
 import { pythonExecutor } from "./executor/python.ts";
 import { sleepExecutor } from "./executor/sleep.ts";
 import type { ExecutorParts, Godwit } from "./godwit.ts";
-import { secretRequestsOf } from "./idl/secret-requests.ts";
 import { buildImagePlace, buildImageTask } from "./images/build-task.ts";
 import { imageExecutor } from "./images/image-executor.ts";
 import { openImages } from "./images/images.ts";
 import type { ImageSettings } from "./settings/settings.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
-import { routes, type WireParts } from "./wire/wire.ts";
+import type { WireParts } from "./wire/wire.ts";
 
 export type FlyteConfig = {
   readonly dataDir: string;
@@ -61,7 +60,10 @@ export type Flyte = {
   readonly executors: (parts: ExecutorParts) => Promise<readonly Executor[]>;
   readonly setWaiting: (attempt: AttemptRef, isWaiting: boolean) => void;
   readonly storage: () => Storage;
-  readonly routes: (godwit: Godwit, parts: Pick<WireParts, "callerOf" | "links">) => (router: ConnectRouter) => void;
+  readonly routes: (
+    godwit: Godwit,
+    parts: Pick<WireParts, "callerOf" | "links">,
+  ) => Promise<(router: ConnectRouter) => void>;
 };
 
 export const storageRoot = (dataDir: string): string => join(dataDir, "storage");
@@ -104,19 +106,22 @@ export function flyte({ dataDir, endpoint, images: settings, onText }: FlyteConf
     },
     setWaiting: (attempt, isWaiting) => python?.setWaiting(attempt, isWaiting),
     storage,
-    routes: (godwit, { callerOf, links }) =>
-      routes({
+    routes: async (godwit, { callerOf, links }) => {
+      const { routes } = await import("./wire/wire.ts");
+      return routes({
         control: godwit.control,
         storage: storage(),
         callerOf,
         links,
         findImage: (scope, name) => images.find(scope, name),
         adoptBundle: (digest, archive) => godwit.adoptBundle(digest, archive),
-      }),
+      });
+    },
   };
 }
 
 async function secretVariables({ secrets }: Control, { project, domain, spec }: Launch) {
+  const { secretRequestsOf } = await import("./idl/secret-requests.ts");
   const requests = secretRequestsOf(spec);
   if (requests.length === 0) return {};
   const values = await secrets.values(

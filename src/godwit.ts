@@ -17,7 +17,7 @@ import type { Manifest } from "./core/task.ts";
 import type { Literals } from "./core/value.ts";
 import { cronTicks } from "./cron/cron.ts";
 import { absence } from "./doctor/database-check.ts";
-import { type Diagnosis, examine } from "./doctor/doctor.ts";
+import type { Diagnosis } from "./doctor/doctor.ts";
 import { statusOf } from "./engine/announcements.ts";
 import { Automation } from "./engine/automation.ts";
 import { Engine, type EngineOptions } from "./engine/engine.ts";
@@ -265,12 +265,15 @@ async function isDone(store: Store, run: number): Promise<boolean> {
 }
 
 /** Looks at a data directory from below, and repairs it if that is wanted: what is damaged need not open. */
-export const examineDataDir = (options: {
+export async function examineDataDir(options: {
   readonly dataDir: string;
   readonly isFull: boolean;
   readonly repairs: boolean;
   readonly onProgress: (text: string) => void;
-}): Promise<Diagnosis> => examine({ ...options, openBlobs: openFileBlobs, nowMs: Date.now() });
+}): Promise<Diagnosis> {
+  const { examine } = await import("./doctor/doctor.ts");
+  return examine({ ...options, openBlobs: openFileBlobs, nowMs: Date.now() });
+}
 
 async function servedBy(store: Store, run: number): Promise<LiveEngine | null> {
   const [row] = await store.runsById([run]);

@@ -53,7 +53,6 @@ export async function openService(config: ServiceConfig): Promise<Service> {
   const godwit = await openGodwit({ dataDir, settings: engine, executors, setWaiting, onText });
   const metrics = createMetrics(godwit.store);
   try {
-    await deployBuiltIns(godwit);
     const links = createLinks({
       signer: signerFor(key, "links"),
       root: protocol.storage().root,
@@ -143,5 +142,10 @@ const pagesOf = ({ godwit, protocol, auth, links }: Parts): readonly Page[] => [
   ...runPages(godwit.control, async (headers) => (await auth.caller(headers)).subject),
 ];
 
-const routesOf = ({ godwit, protocol, auth, links }: Parts) =>
-  protocol.routes(godwit, { callerOf: async (headers) => (await auth.caller(headers)).subject, links });
+/** No call is answered before what its client expects to be there is. */
+const routesOf = (parts: Parts) => async () => {
+  const { godwit, protocol, auth, links } = parts;
+  const callerOf = async (headers: Headers) => (await auth.caller(headers)).subject;
+  const [routes] = await Promise.all([protocol.routes(godwit, { callerOf, links }), deployBuiltIns(godwit)]);
+  return routes;
+};

@@ -37,6 +37,8 @@ export async function serveUntilStopped(serving: Serving): Promise<number> {
     let stop = async (): Promise<void> => {};
     try {
       await announce(service, serving, Math.round(performance.now() - startedAtMs));
+      // Whoever calls before it is done waits for it, and is told if it fails, as the log is.
+      void service.server.load().catch(() => {});
       stop = (await serving.begin?.(service)) ?? stop;
       return await interrupts.race(new Promise<never>(() => {}));
     } finally {

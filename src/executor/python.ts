@@ -36,7 +36,6 @@ import {
   type Variables,
 } from "./python-command.ts";
 import { type Environments, PythonEnvironments, type PythonGround } from "./python-environments.ts";
-import { outcomeOf } from "./python-outcome.ts";
 import { removeLeft, Workspaces } from "./scratch.ts";
 import { WarmPythons, type WarmPythonsOptions } from "./warm-pythons.ts";
 
@@ -111,7 +110,9 @@ class Python {
     await this.#attachReport(launch, paths.report);
     return (
       memoryFailure(attempt.group, exit, launch) ??
-      (await outcomeOf({ launch, paths, exit, tails: captures.tails }, this.#options))
+      (await (
+        await import("./python-outcome.ts")
+      ).outcomeOf({ launch, paths, exit, tails: captures.tails }, this.#options))
     );
   }
 

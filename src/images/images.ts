@@ -16,7 +16,7 @@ import type { CommandContext } from "./command.ts";
 import { type Environment, makeEnvironment, writeScripts } from "./environment.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { type Ground, Pythons } from "./pythons.ts";
-import { maxSpecBytes, type Recipe, readRecipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import { type ImageRecord, imageUri, References, type ResolvedImage, withoutPython } from "./references.ts";
 import { installPackage, takeSteps } from "./steps.ts";
 import { buildVariables, type Variables } from "./variables.ts";
@@ -86,6 +86,7 @@ class LocalImages implements Images {
 
   async build(order: ImageOrder, listener: BuildListener): Promise<string> {
     const { settings, read } = this.#options;
+    const { maxSpecBytes, readRecipe } = await import("./recipe.ts");
     const recipe = readRecipe(await read(order.spec, maxSpecBytes), settings);
     const files = order.context === "" ? [] : await unpackArchive([await read(order.context, limits.maxBytes)], limits);
     const ground = await this.#pythons.groundOf(recipe, (image) => this.resolve(image));

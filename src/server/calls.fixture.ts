@@ -26,7 +26,7 @@ export function serve(lines: Lines = helloLines, options: Partial<ServerOptions>
     certificate: null,
     hosts: null,
     taskToken: null,
-    routes: (router) => {
+    routes: async () => (router) => {
       router.service(ProjectService, {
         getProject: async ({ id }) => {
           if (id === "missing") throw new GodwitError("not_found", "There is no project missing.");

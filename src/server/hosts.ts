@@ -1,8 +1,8 @@
 // Without a login, the port is open to every program of this machine, and a browser is one: it would let any web
 // site call it, under a name of the site's own that leads here. So a call has to name this machine as one does who
 // means it, and what a page of another origin sends is refused.
+import { headerOf } from "./headers.ts";
 import type { NodeRequest } from "./port.ts";
-import { headerOf } from "./refusal.ts";
 
 /** Containers reach their machine by these. */
 const wellKnown = ["localhost", "host.docker.internal", "host.containers.internal", "kubernetes.docker.internal"];

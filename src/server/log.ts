@@ -1,7 +1,8 @@
 // What the server says of itself: structured, one line of JSON each, to stderr; readable lines in `dev`.
 //
 // R1  No secret is ever in a line: of a URL only the path, of headers none.
-import { pino } from "pino";
+import { createRequire } from "node:module";
+import type { Logger } from "pino";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type Fields = { readonly [name: string]: unknown };
@@ -21,6 +22,22 @@ export type LogOptions = {
 
 export function openLog({ level, format, write }: LogOptions): Log {
   const stream = { write: format === "json" ? write : (line: string) => write(readable(line)) };
+  let made: Logger | null = null;
+  const say =
+    (name: Exclude<LogLevel, "silent">) =>
+    (fields: Fields, message: string): void => {
+      if (levels.indexOf(name) < levels.indexOf(level)) return;
+      made ??= loggerTo(stream, level);
+      made[name](fields, message);
+    };
+  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+}
+
+const levels: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
+
+/** Loaded with the first line that is said: most servers start without a word. */
+function loggerTo(stream: { readonly write: (line: string) => void }, level: LogLevel): Logger {
+  const { pino } = createRequire(import.meta.url)("pino") as typeof import("pino");
   return pino(
     {
       level,

@@ -20,7 +20,7 @@ before(async () => {
     interceptors: [authenticated(auth)],
     taskToken: () => auth.taskToken("tasks", 60_000),
     pages: [tokenPage(auth)],
-    routes: (router) => {
+    routes: async () => (router) => {
       router.service(ProjectService, { getProject: () => ({ project: { id: "x" } }) });
       router.service(AuthMetadataService, { getOAuth2Metadata: () => ({ tokenEndpoint: "here" }) });
     },

@@ -2,6 +2,7 @@
 
 import { fastify } from "fastify";
 import { isGodwitError } from "../core/error.ts";
+import { headersOf } from "./headers.ts";
 import type { Log } from "./log.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
 import { refuse } from "./refusal.ts";
@@ -91,14 +92,3 @@ function fail(error: unknown, request: NodeRequest, response: NodeResponse, log:
 }
 
 const pathOf = (url: string | undefined): string => (url ?? "").split("?", 1)[0] as string;
-
-export function headersOf(request: NodeRequest): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith(":") || value === undefined) continue;
-    headers.set(name, Array.isArray(value) ? value.join(", ") : value);
-  }
-  const authority = request.headers[":authority"];
-  if (!headers.has("host") && typeof authority === "string") headers.set("host", authority);
-  return headers;
-}

@@ -1,12 +1,14 @@
 // One port for HTTP/1.1 and HTTP/2, with or without TLS: the first bytes of a connection tell which it is.
 //
+// HTTP/2 and TLS are loaded with the first connection that needs them: each takes 8 MB. Node's `http` is not imported
+// but asked for: an import loads all that it exports, and with it a client of 14 MB that nobody uses here.
+//
 // R1  Every bound refuses in words that the client can read: too many connections get an answer, not a reset.
 // R2  Whoever is slow to begin is let go: a connection that has not said what it speaks, a request whose head
 //     does not end. A stream that is open may be silent for as long as it likes.
-import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createHttp2, type ServerHttp2Session } from "node:http2";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2Server, ServerHttp2Session } from "node:http2";
 import { createServer as createTcp, type Socket, type Server as TcpServer } from "node:net";
-import { createServer as createTls } from "node:tls";
 import { GodwitError } from "../core/error.ts";
 
 /** Those of HTTP/2 have the same methods, and are told apart by `httpVersionMajor`. */
@@ -87,6 +89,7 @@ function createListener(
   const connection = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
   if (certificate === null) return createTcp(connection, take);
   try {
+    const { createServer: createTls } = process.getBuiltinModule("node:tls");
     const { cert, key } = certificate;
     return createTls({ ...connection, cert, key, handshakeTimeout: headMs, ALPNProtocols: ["h2", "http/1.1"] }, take);
   } catch (cause) {
@@ -96,7 +99,8 @@ function createListener(
 }
 
 function openProtocols({ onRequest, maxStreams, headMs = defaultHeadMs }: PortOptions) {
-  const http1 = createHttp1(
+  const { createServer } = process.getBuiltinModule("node:http");
+  const http1 = createServer(
     {
       headersTimeout: headMs,
       // How long a body takes is watched where it is read: uploads may be long.
@@ -110,17 +114,13 @@ function openProtocols({ onRequest, maxStreams, headMs = defaultHeadMs }: PortOp
   // It never listens itself, and only then would it look after those that are slow (R2).
   http1.emit("listening");
   http1.on("clientError", (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket as Socket));
-  const http2 = createHttp2({ settings: { maxConcurrentStreams: maxStreams } }, (request, response) =>
-    onRequest(request as unknown as NodeRequest, response as unknown as NodeResponse),
-  );
-  http2.on("sessionError", () => {});
   const sessions = new Set<ServerHttp2Session>();
-  http2.on("session", (session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-  });
+  let http2: Http2Server | null = null;
   return {
-    take: (socket: Socket, isHttp2: boolean) => (isHttp2 ? http2 : http1).emit("connection", socket),
+    take: (socket: Socket, isHttp2: boolean) => {
+      if (isHttp2) http2 ??= openHttp2(sessions, maxStreams, onRequest);
+      (isHttp2 && http2 !== null ? http2 : http1).emit("connection", socket);
+    },
     close: () => {
       // Each tells its clients to go elsewhere with their next request.
       http1.close();
@@ -128,6 +128,19 @@ function openProtocols({ onRequest, maxStreams, headMs = defaultHeadMs }: PortOp
       for (const session of sessions) session.close();
     },
   };
+}
+
+function openHttp2(sessions: Set<ServerHttp2Session>, maxStreams: number, onRequest: RequestListener): Http2Server {
+  const { createServer } = process.getBuiltinModule("node:http2");
+  const http2 = createServer({ settings: { maxConcurrentStreams: maxStreams } }, (request, response) =>
+    onRequest(request as unknown as NodeRequest, response as unknown as NodeResponse),
+  );
+  http2.on("sessionError", () => {});
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  return http2;
 }
 
 /** Calls back once it is clear, with nothing taken out of the stream. */

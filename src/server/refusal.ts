@@ -1,54 +1,45 @@
 // What is said to a caller, in the way that the protocol of the call has for errors. One table from Godwit's
-// codes to HTTP's; Connect's own are the same names.
-import { Code, ConnectError } from "@connectrpc/connect";
-import { type ErrorCode, GodwitError } from "../core/error.ts";
+// codes to HTTP's; Connect's own are the same names. Knows nothing of Connect's library, which may not be loaded yet.
+import type { ErrorCode } from "../core/error.ts";
+import { headerOf } from "./headers.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
 
 /** https://connectrpc.com/docs/protocol/#error-codes: gRPC's number, and the HTTP status that goes with it. */
-const codes: Record<ErrorCode, { readonly code: Code; readonly status: number }> = {
-  canceled: { code: Code.Canceled, status: 499 },
-  unknown: { code: Code.Unknown, status: 500 },
-  invalid_argument: { code: Code.InvalidArgument, status: 400 },
-  deadline_exceeded: { code: Code.DeadlineExceeded, status: 504 },
-  not_found: { code: Code.NotFound, status: 404 },
-  already_exists: { code: Code.AlreadyExists, status: 409 },
-  permission_denied: { code: Code.PermissionDenied, status: 403 },
-  resource_exhausted: { code: Code.ResourceExhausted, status: 429 },
-  failed_precondition: { code: Code.FailedPrecondition, status: 400 },
-  aborted: { code: Code.Aborted, status: 409 },
-  out_of_range: { code: Code.OutOfRange, status: 400 },
-  unimplemented: { code: Code.Unimplemented, status: 501 },
-  internal: { code: Code.Internal, status: 500 },
-  unavailable: { code: Code.Unavailable, status: 503 },
-  data_loss: { code: Code.DataLoss, status: 500 },
-  unauthenticated: { code: Code.Unauthenticated, status: 401 },
+const codes: Record<ErrorCode, { readonly code: number; readonly status: number }> = {
+  canceled: { code: 1, status: 499 },
+  unknown: { code: 2, status: 500 },
+  invalid_argument: { code: 3, status: 400 },
+  deadline_exceeded: { code: 4, status: 504 },
+  not_found: { code: 5, status: 404 },
+  already_exists: { code: 6, status: 409 },
+  permission_denied: { code: 7, status: 403 },
+  resource_exhausted: { code: 8, status: 429 },
+  failed_precondition: { code: 9, status: 400 },
+  aborted: { code: 10, status: 409 },
+  out_of_range: { code: 11, status: 400 },
+  unimplemented: { code: 12, status: 501 },
+  internal: { code: 13, status: 500 },
+  unavailable: { code: 14, status: 503 },
+  data_loss: { code: 15, status: 500 },
+  unauthenticated: { code: 16, status: 401 },
 };
 
 /** gRPC says them in a header, for which clients have little room. */
 const maxMessageChars = 4_000;
 
 /** Within the bound, and in whole characters. */
-function told(message: string): string {
+export function told(message: string): string {
   const text = message.length <= maxMessageChars ? message : `${message.slice(0, maxMessageChars)}…`;
   return text.toWellFormed();
 }
 
 export const statusOf = (code: ErrorCode): number => codes[code].status;
 
-export const codeName = (code: Code): ErrorCode =>
-  (Object.keys(codes) as readonly ErrorCode[]).find((name) => codes[name].code === code) ?? "internal";
+/** gRPC's, which are Connect's as well. */
+export const numberOf = (code: ErrorCode): number => codes[code].code;
 
-/** `onBug` hears of what is nobody's mistake but ours. No caller is ever told `unknown`. */
-export function connectErrorOf(error: unknown, onBug: (error: unknown) => void): ConnectError {
-  if (error instanceof GodwitError) {
-    if (error.code === "internal" || error.code === "unknown") onBug(error);
-    return new ConnectError(told(error.message), error.code === "unknown" ? Code.Internal : codes[error.code].code);
-  }
-  if (error instanceof ConnectError && error.code !== Code.Unknown && error.code !== Code.Internal)
-    return error.rawMessage === told(error.rawMessage) ? error : new ConnectError(told(error.rawMessage), error.code);
-  onBug(error);
-  return new ConnectError("This should not have happened; the server's log says more.", Code.Internal);
-}
+export const codeOfNumber = (number: number): ErrorCode =>
+  (Object.keys(codes) as readonly ErrorCode[]).find((name) => codes[name].code === number) ?? "internal";
 
 /** Answers a call that no handler takes, so that a client of its protocol reads code and message. */
 export function refuse(
@@ -91,8 +82,3 @@ function envelope(flags: number, text: string): Buffer {
 
 /** As gRPC writes messages in headers. */
 const percent = (message: string): string => encodeURIComponent(message).replaceAll("%20", " ");
-
-export function headerOf(request: NodeRequest, name: string): string {
-  const value = request.headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? "";
-}

@@ -19,11 +19,13 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { ErrorCode } from "../core/error.ts";
 import { bodyOf, leaveUnread } from "./body.ts";
+import { connectErrorOf } from "./connect-error.ts";
+import { headerOf } from "./headers.ts";
+import { gone, gzipCompression, universalRequest } from "./node-call.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
-import { codeName, connectErrorOf, headerOf, refuse } from "./refusal.ts";
+import { codeOfNumber, refuse } from "./refusal.ts";
 
 export type RpcOptions = {
   readonly routes: (router: ConnectRouter) => void;
@@ -79,7 +81,7 @@ export function createRpc(options: RpcOptions): Rpc {
   const streams = new AbortController();
   const all = new AbortController();
   const router = createConnectRouter({
-    acceptCompression: [compressionGzip],
+    acceptCompression: [gzipCompression],
     readMaxBytes: options.maxMessageBytes,
     shutdownSignal: all.signal,
     interceptors: [translated, endingWith(streams.signal, all.signal), ...(options.interceptors ?? [])],
@@ -117,15 +119,13 @@ async function carry(handler: UniversalHandler, request: NodeRequest, response: 
   const writer = new Writer(response);
   const { service, method } = { service: handler.service.typeName, method: handler.method.name };
   const contextValues: ContextValues = createContextValues().set(course, seen);
-  const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
-  // HTTP/2 names it otherwise; whoever makes links asks for the host.
-  if (!call.header.has("host")) call.header.set("host", headerOf(request, ":authority"));
   const isOneMessage = handler.method.methodKind === "unary" || handler.method.methodKind === "server_streaming";
+  const body = bodyOf(request, isOneMessage ? idleBodyMs : null);
+  const call = universalRequest(request, response, body, contextValues);
   const around = options.around?.({ service, method, headers: call.header });
   const run = around?.run ?? (<T>(work: () => T): T => work());
   try {
-    const body = bodyOf(request, isOneMessage ? idleBodyMs : null);
-    const answer = await run(() => handler({ ...call, body }));
+    const answer = await run(() => handler(call));
     await send({ answer, request, response, writer, seen, run, input: handler.method.input.typeName });
     seen.code ??= codeOfStatus(answer.status);
   } catch (error) {
@@ -209,8 +209,6 @@ function isInternal({ status, trailer }: UniversalServerResponse, first: Uint8Ar
   return first?.[0] === 0x80 && /grpc-status: ?13\b/.test(Buffer.from(first).toString());
 }
 
-const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Canceled);
-
 /** R1, R2. One pair of listeners for all that is written. */
 class Writer {
   readonly #response: NodeResponse;
@@ -251,7 +249,7 @@ const translated: Interceptor = (next) => async (request) => {
     const told = connectErrorOf(error, (bug) => {
       seen.error = bug;
     });
-    seen.code = codeName(told.code);
+    seen.code = codeOfNumber(told.code);
     return told;
   };
   try {

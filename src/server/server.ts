@@ -1,8 +1,8 @@
 // The door of the server: one port for calls (Connect, gRPC, gRPC-Web, JSON), files by signed URL, health,
 // metrics and pages. It knows neither what the calls do nor what the pages show: both are given to it.
 //
-// R1  Ready means that a request is answered: what is slow to load is loaded after the port is open, and the
-//     first request that needs it waits.
+// R1  The port opens first: what is slow to load is loaded after it, and the first request that needs it waits.
+//     `/readyz` says no before that is done.
 // R2  It ends in order: no new connections, streams end with `unavailable`, calls finish within a bound, and
 //     what is left is cut off.
 
@@ -10,6 +10,7 @@ import type { TLSSocket } from "node:tls";
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import { GodwitError } from "../core/error.ts";
 import { leaveUnread } from "./body.ts";
+import { Calls } from "./calls.ts";
 import { foreignCall } from "./hosts.ts";
 import type { Log } from "./log.ts";
 import { canTellUsers, isOwnUser } from "./own-user.ts";
@@ -24,7 +25,7 @@ import {
   type RequestListener,
 } from "./port.ts";
 import { refuse, statusOf } from "./refusal.ts";
-import { type Around, type Call, createRpc, type Rpc } from "./rpc.ts";
+import type { Around, Call, Rpc } from "./rpc.ts";
 
 export { answerPages } from "./answers.ts";
 export { type FileStore, filePages } from "./files.ts";
@@ -67,8 +68,8 @@ export type ServerOptions = {
    * user alone (own-user.ts). Null: they use the first port, as it asks nobody.
    */
   readonly taskToken: (() => string) | null;
-  /** The services: `(router) => router.service(…)`. */
-  readonly routes: (router: ConnectRouter) => void;
+  /** R1. Loads the services: `(router) => router.service(…)`. */
+  readonly routes: () => Promise<(router: ConnectRouter) => void>;
   /** What may refuse a call before its handler. GodwitErrors are translated outside of them. */
   readonly interceptors?: readonly Interceptor[];
   /** What is not a call. The first whose method and path fit answers. */
@@ -92,18 +93,26 @@ export type Server = {
   connections(): number;
   /** Calls and streams under way. */
   calls(): number;
+  /**
+   * R1. Loads what calls need, if it is not there yet: after whoever started this has said that it is ready, and
+   * before the first call if that comes sooner. Rejects if it cannot be loaded; the log has it.
+   */
+  load(): Promise<void>;
   /** R2. Resolves when everything has ended. */
   close(drainMs: number): Promise<void>;
 };
-
-const loadAfterMs = 200;
 
 /** Streams that one HTTP/2 connection may have open. */
 const maxStreams = 1_000;
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const rpc = rpcOf(options);
-  const site = new Site(options);
+  const site: Site = new Site(options, () => calls.load());
+  const calls: Calls = new Calls({
+    load: async () => loadRpc(options),
+    maxCalls: options.limits.maxCalls,
+    onProblem: (error) => options.log.error({ error }, "what answers calls could not be loaded"),
+    otherwise: (request, response) => site.serve(request, response),
+  });
   const onRequest = (request: NodeRequest, response: NodeResponse): void => {
     // A client that goes away in the middle is its own business.
     request.on("error", () => {});
@@ -114,7 +123,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (foreign !== null) {
       refuse(request, response, "permission_denied", foreign);
       leaveUnread(request, response);
-    } else if (rpc.takes(request)) rpc.serve(request, response);
+    } else if (calls.takes(request)) calls.serve(request, response);
     else site.serve(request, response);
   };
   const { maxConnections } = options.limits;
@@ -129,8 +138,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     options.taskToken === null || !canTellUsers()
       ? null
       : await open("127.0.0.1", 0, ofOwnUser(options.taskToken, onRequest), null);
-  // R1: after whoever starts the server has said that it is ready.
-  const loading = setTimeout(() => site.load(), loadAfterMs);
   const ports = [port, second, forTasks].filter((each) => each !== null);
   return {
     host: port.host,
@@ -139,17 +146,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     url: urlOf(options.certificate === null ? "http" : "https", port),
     taskPort: (forTasks ?? port).port,
     connections: () => ports.reduce((sum, each) => sum + each.connections(), 0),
-    calls: () => rpc.open(),
-    close: (drainMs) => {
-      clearTimeout(loading);
-      return drain({ ports, rpc, site }, drainMs);
-    },
+    calls: () => calls.open(),
+    load: () => calls.load(),
+    close: (drainMs) => drain({ ports, calls, site }, drainMs),
   };
 }
 
-const rpcOf = (options: ServerOptions): Rpc =>
-  createRpc({
-    routes: options.routes,
+async function loadRpc(options: ServerOptions): Promise<Rpc> {
+  const [{ createRpc }, routes] = await Promise.all([import("./rpc.ts"), options.routes()]);
+  return createRpc({
+    routes,
     maxMessageBytes: options.limits.maxMessageBytes,
     maxCalls: options.limits.maxCalls,
     interceptors: options.interceptors ?? [],
@@ -162,6 +168,7 @@ const rpcOf = (options: ServerOptions): Rpc =>
       else options.log.error({ ...fields, error }, "a call failed, and should not have");
     },
   });
+}
 
 /** A process of this user needs no token: it gets one. */
 const ofOwnUser =
@@ -181,14 +188,14 @@ function noSecond(error: unknown, { log, secondPort }: ServerOptions): null {
   return null;
 }
 
-type Parts = { readonly ports: readonly Port[]; readonly rpc: Rpc; readonly site: Site };
+type Parts = { readonly ports: readonly Port[]; readonly calls: Calls; readonly site: Site };
 
 /** R2. */
-async function drain({ ports, rpc, site }: Parts, drainMs: number): Promise<void> {
-  rpc.stopStreams();
+async function drain({ ports, calls, site }: Parts, drainMs: number): Promise<void> {
+  calls.stopStreams();
   for (const port of ports) port.stopAccepting();
-  await within(Promise.all([rpc.idle(), site.idle()]), drainMs);
-  rpc.stopAll();
+  await within(Promise.all([calls.idle(), site.idle()]), drainMs);
+  calls.stopAll();
   await within(Promise.all(ports.map(({ ended }) => ended)), 500);
   for (const port of ports) port.destroy();
   await Promise.all(ports.map(({ ended }) => ended));
@@ -210,21 +217,21 @@ function hostText(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** R1: health at once, the rest by a router that is loaded in the meantime. */
+/** R1: health at once, the rest by a router that is loaded when somebody asks for a page. */
 class Site {
   readonly #options: ServerOptions;
+  readonly #loadCalls: () => Promise<void>;
   #router: Promise<import("./pages.ts").Router> | null = null;
   #open = 0;
   #idle: PromiseWithResolvers<void> | null = null;
 
-  constructor(options: ServerOptions) {
+  constructor(options: ServerOptions, loadCalls: () => Promise<void>) {
     this.#options = options;
+    this.#loadCalls = loadCalls;
   }
 
-  load(): Promise<import("./pages.ts").Router> {
+  #load(): Promise<import("./pages.ts").Router> {
     this.#router ??= import("./pages.ts").then(({ createPages }) => createPages(this.#options));
-    // Whoever asks for a page is told; nobody may be asking yet.
-    this.#router.catch(() => {});
     return this.#router;
   }
 
@@ -242,10 +249,10 @@ class Site {
   async #serve(request: NodeRequest, response: NodeResponse): Promise<void> {
     if (request.method === "GET" && request.url === "/healthz") return text(response, 200, "ok\n");
     if (request.method === "GET" && request.url === "/readyz") {
-      const reason = await readinessOf(this.#options);
+      const reason = await readinessOf(this.#options, this.#loadCalls);
       return reason === null ? text(response, 200, "ready\n") : text(response, statusOf("unavailable"), `${reason}\n`);
     }
-    (await this.load()).serve(request, response);
+    (await this.#load()).serve(request, response);
   }
 
   #ended(): void {
@@ -265,7 +272,12 @@ class Site {
   }
 }
 
-async function readinessOf({ readiness }: ServerOptions): Promise<string | null> {
+async function readinessOf({ readiness }: ServerOptions, loadCalls: () => Promise<void>): Promise<string | null> {
+  const hasLoaded = await loadCalls().then(
+    () => true,
+    () => false,
+  );
+  if (!hasLoaded) return "What answers calls could not be loaded; the server's log says more.";
   try {
     return await readiness();
   } catch (error) {

@@ -18,7 +18,6 @@ import type { BlobStore } from "../blob/blob.ts";
 import { translated } from "../blob/storage-error.ts";
 import { GodwitError } from "../core/error.ts";
 import type { Literals, TypedInterface } from "../core/value.ts";
-import { inputsBytes, outputsBytes } from "../idl/task-files.ts";
 import { contained } from "./containment.ts";
 import { Exports } from "./exports.ts";
 import { removeAbandoned, type StoredFile, type WriteOptions, writeFileWhole } from "./files.ts";
@@ -170,7 +169,7 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     actionFiles: (place) => join(actionDirOf(root, place), "files"),
     ensureActionInputs: async (place, literals, types) => {
       const path = actionInputs(place);
-      if (!(await isThere(path))) await write(path, inputsBytes(await exports.literals(literals), types), false);
+      if (!(await isThere(path))) await write(path, await inputsBytes(await exports.literals(literals), types), false);
       return path;
     },
     attempt: (place) => attemptPathsOf(root, place),
@@ -180,16 +179,18 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
       return paths;
     },
     writeOutputs: async (place, literals, types) => {
-      await write(attemptPathsOf(root, place).outputs, outputsBytes(literals, types), false);
+      await write(attemptPathsOf(root, place).outputs, await outputsBytes(literals, types), false);
     },
     ensureOutputs: async (place, literals, types) => {
       const { dir, outputs } = attemptPathsOf(root, place);
-      if (!(await isThere(outputs))) await write(outputs, outputsBytes(await exports.literals(literals), types), false);
+      if (!(await isThere(outputs)))
+        await write(outputs, await outputsBytes(await exports.literals(literals), types), false);
       return dir;
     },
     ensureTraceOutputs: async (place, literals) => {
       const path = join(actionDirOf(root, place), "outputs.pb");
-      if (!(await isThere(path))) await write(path, outputsBytes(await exports.literals(literals), untyped), false);
+      if (!(await isThere(path)))
+        await write(path, await outputsBytes(await exports.literals(literals), untyped), false);
       return path;
     },
     readTraceError: (place) => readOptional(join(actionDirOf(root, place), "error.pb"), maxErrorBytes),
@@ -199,6 +200,15 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     keepLiterals: (literals, dir) => keptLiterals(literals, { root, dir }),
     importLiterals: (literals) => importedLiterals(literals, { blobs, root }),
   };
+}
+
+/** Messages are loaded with the first of them: a server starts without. */
+async function inputsBytes(literals: Literals, types: TypedInterface): Promise<Uint8Array> {
+  return (await import("../idl/task-files.ts")).inputsBytes(literals, types);
+}
+
+async function outputsBytes(literals: Literals, types: TypedInterface): Promise<Uint8Array> {
+  return (await import("../idl/task-files.ts")).outputsBytes(literals, types);
 }
 
 function uploadPath(root: string, scope: Scope, { filename, filenameRoot, md5 }: Upload): string {

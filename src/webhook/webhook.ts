@@ -8,8 +8,7 @@
 //     old to be sent again by somebody else.
 import { createHmac } from "node:crypto";
 import { lookup as lookUp } from "node:dns";
-import http, { type ClientRequest, type IncomingMessage } from "node:http";
-import https from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 export type WebhookCall = {
@@ -81,7 +80,9 @@ function exchange(url: URL, call: WebhookCall, { key, lookup }: Exchange): Promi
   const body = Buffer.from(request.body, "utf8");
   const hasBody = request.method !== "GET";
   return new Promise((resolve, reject) => {
-    const outgoing: ClientRequest = (url.protocol === "https:" ? https : http).request(url, {
+    // Loaded by the first call; an import would be dear (server/port.ts).
+    const client = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
+    const outgoing: ClientRequest = client.request(url, {
       method: request.method,
       lookup,
       // A connection that is kept may end just when it is used again.

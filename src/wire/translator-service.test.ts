@@ -7,7 +7,7 @@ import { fromBinary, type JsonObject } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { TaskSpecSchema } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { TranslatorService } from "#idl/flyteidl2/workflow/translator_service_pb.js";
-import { connectErrorOf } from "../server/refusal.ts";
+import { connectErrorOf } from "../server/connect-error.ts";
 import { translatorService } from "./translator-service.ts";
 
 const { specs } = JSON.parse(

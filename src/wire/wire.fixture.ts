@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type ConnectRouter, createRouterTransport, type Interceptor, type Transport } from "@connectrpc/connect";
 import { openedControl } from "../control/records.fixture.ts";
-import { connectErrorOf } from "../server/refusal.ts";
+import { connectErrorOf } from "../server/connect-error.ts";
 import { openStorage } from "../storage/storage.ts";
 import type { Store } from "../store/store.ts";
 import { memoryBlobs } from "../testing/memory-blob.ts";
