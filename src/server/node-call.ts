@@ -7,20 +7,29 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { Compression, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { type Ending, endingError } from "./ending.ts";
 import { headersOf } from "./headers.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
 
 export const gone = (): ConnectError => new ConnectError("The client is gone.", Code.Canceled);
 
-export function universalRequest(
-  request: NodeRequest,
-  response: NodeResponse,
-  body: AsyncIterable<Uint8Array>,
-  contextValues: ContextValues,
-): UniversalServerRequest {
+export type NodeCall = {
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly contextValues: ContextValues;
+  /** That of the server, which ends the call as well. */
+  readonly ending: Ending;
+};
+
+export function universalRequest({ request, response, body, contextValues, ending }: NodeCall): UniversalServerRequest {
   const ended = new AbortController();
+  const off = ending.on(() => ended.abort(endingError()));
   // R1. Also after a whole answer, when nobody listens any more.
-  response.once("close", () => ended.abort(gone()));
+  response.once("close", () => {
+    off();
+    ended.abort(gone());
+  });
   return {
     httpVersion: request.httpVersion,
     method: request.method ?? "",

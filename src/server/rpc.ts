@@ -22,6 +22,7 @@ import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/conn
 import type { ErrorCode } from "../core/error.ts";
 import { bodyOf, leaveUnread } from "./body.ts";
 import { connectErrorOf } from "./connect-error.ts";
+import { Ending, endingText, endingWith } from "./ending.ts";
 import { headerOf } from "./headers.ts";
 import { gone, gzipCompression, universalRequest } from "./node-call.ts";
 import type { NodeRequest, NodeResponse } from "./port.ts";
@@ -74,17 +75,14 @@ const course = createContextKey<Course>({ isDecoded: false, code: null, error: n
 
 /** Between two pieces of a request that is one message. */
 const idleBodyMs = 60_000;
-const endingText = "The server is being stopped or restarted. Call again: it may be back in a moment.";
-const ending = (): ConnectError => new ConnectError(endingText, Code.Unavailable);
 
 export function createRpc(options: RpcOptions): Rpc {
-  const streams = new AbortController();
-  const all = new AbortController();
+  const streams = new Ending();
+  const all = new Ending();
   const router = createConnectRouter({
     acceptCompression: [gzipCompression],
     readMaxBytes: options.maxMessageBytes,
-    shutdownSignal: all.signal,
-    interceptors: [translated, endingWith(streams.signal, all.signal), ...(options.interceptors ?? [])],
+    interceptors: [translated, endingWith(streams, all), ...(options.interceptors ?? [])],
   });
   options.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -95,25 +93,39 @@ export function createRpc(options: RpcOptions): Rpc {
     serve: (request, response) => {
       const handler = handlers.get(pathOf(request));
       if (handler === undefined) refuseUnknown(request, response, services);
-      else if (streams.signal.aborted) refuse(request, response, "unavailable", endingText);
+      else if (streams.hasBegun) refuse(request, response, "unavailable", endingText);
       else if (idle.open >= options.maxCalls) {
         const message = `This server has ${options.maxCalls} calls under way, and takes no more for now. Try again later.`;
         refuse(request, response, "resource_exhausted", message);
       } else {
         idle.begin();
-        void carry(handler, request, response, options).finally(() => idle.end());
+        void carry({ handler, request, response, all }, options)
+          .catch((error: unknown) => {
+            // Whatever anybody sends, the server goes on.
+            const { service, method } = handler;
+            options.onCall({ service: service.typeName, method: method.name, code: "internal", durationMs: 0, error });
+            response.destroy();
+          })
+          .finally(() => idle.end());
         return;
       }
       leaveUnread(request, response);
     },
     open: () => idle.open,
-    stopStreams: () => streams.abort(ending()),
-    stopAll: () => all.abort(ending()),
+    stopStreams: () => streams.begin(),
+    stopAll: () => all.begin(),
     idle: () => idle.reached(),
   };
 }
 
-async function carry(handler: UniversalHandler, request: NodeRequest, response: NodeResponse, options: RpcOptions) {
+type Carried = {
+  readonly handler: UniversalHandler;
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly all: Ending;
+};
+
+async function carry({ handler, request, response, all }: Carried, options: RpcOptions): Promise<void> {
   const startedAtMs = performance.now();
   const seen: Course = { isDecoded: false, code: null, error: null };
   const writer = new Writer(response);
@@ -121,7 +133,7 @@ async function carry(handler: UniversalHandler, request: NodeRequest, response: 
   const contextValues: ContextValues = createContextValues().set(course, seen);
   const isOneMessage = handler.method.methodKind === "unary" || handler.method.methodKind === "server_streaming";
   const body = bodyOf(request, isOneMessage ? idleBodyMs : null);
-  const call = universalRequest(request, response, body, contextValues);
+  const call = universalRequest({ request, response, body, contextValues, ending: all });
   const around = options.around?.({ service, method, headers: call.header });
   const run = around?.run ?? (<T>(work: () => T): T => work());
   try {
@@ -287,47 +299,6 @@ async function* translatedStream<T>(
     seen.code = "ok";
   } catch (error) {
     throw translate(error);
-  }
-}
-
-/** R4. */
-const endingWith =
-  (streams: AbortSignal, all: AbortSignal): Interceptor =>
-  (next) =>
-  async (request) => {
-    // A handler that does not listen to its signal is left behind.
-    const response = await unlessAborted(next(request), all);
-    return response.stream ? { ...response, message: untilAborted(response.message, streams) } : response;
-  };
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(ending());
-    signal.addEventListener("abort", onAbort);
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const iterator = messages[Symbol.asyncIterator]();
-  // Of the message that is waited for. One listener for the whole stream: a race with one promise would keep
-  // something of each message.
-  let stop = (): void => {};
-  const onAbort = (): void => stop();
-  signal.addEventListener("abort", onAbort);
-  try {
-    for (;;) {
-      if (signal.aborted) throw ending();
-      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        stop = () => reject(ending());
-        iterator.next().then(resolve, reject);
-      });
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    void iterator.return?.(undefined)?.catch(() => {});
   }
 }
 

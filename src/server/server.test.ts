@@ -130,6 +130,34 @@ test("health and readiness answer plainly", async () => {
   await unready.close(0);
 });
 
+test("a call that names no host, or what is none, is answered or refused, and the server goes on", async () => {
+  const keyed = await serve(helloLines, { hosts: null });
+  const ofLoopback = await serve(helloLines, { hosts: ["127.0.0.1"] });
+  for (const { port, url } of [keyed, ofLoopback]) {
+    for (const head of [
+      "HTTP/1.0",
+      "HTTP/1.1\r\nHost: ]",
+      "HTTP/1.1\r\nHost: a b",
+      "HTTP/1.1\r\nHost: localhost:99999999",
+    ]) {
+      const socket = connect(port, "127.0.0.1");
+      socket.write(`POST ${getProject} ${head}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n`);
+      socket.write("Connection: close\r\n\r\n{}");
+      assert.match(
+        await text(socket),
+        /^HTTP\/1\.1 (200|40[03]) .*("code":"permission_denied","message":"|project)/s,
+        head,
+      );
+    }
+    const health = connect(port, "127.0.0.1");
+    health.write("GET /healthz HTTP/1.0\r\n\r\n");
+    assert.match(await text(health), /^HTTP\/1\.1 200 /, "balancers ask so");
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+  }
+  await keyed.close(0);
+  await ofLoopback.close(0);
+});
+
 test("what is not HTTP is told so, and let go", async () => {
   const socket = connect(server.port, "127.0.0.1");
   socket.end("EHLO example.org\r\n\r\n");

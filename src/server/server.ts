@@ -113,18 +113,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onProblem: (error) => options.log.error({ error }, "what answers calls could not be loaded"),
     otherwise: (request, response) => site.serve(request, response),
   });
-  const onRequest = (request: NodeRequest, response: NodeResponse): void => {
-    // A client that goes away in the middle is its own business.
-    request.on("error", () => {});
-    response.on("error", () => {});
-    // Who makes links has to know how the client came here.
-    if ((request.socket as Partial<TLSSocket>).encrypted === true) request.headers["x-forwarded-proto"] = "https";
+  const answer = (request: NodeRequest, response: NodeResponse): void => {
     const foreign = options.hosts === null ? null : foreignCall(request, options.hosts);
     if (foreign !== null) {
       refuse(request, response, "permission_denied", foreign);
       leaveUnread(request, response);
     } else if (calls.takes(request)) calls.serve(request, response);
     else site.serve(request, response);
+  };
+  const onRequest = (request: NodeRequest, response: NodeResponse): void => {
+    // A client that goes away in the middle is its own business.
+    request.on("error", () => {});
+    response.on("error", () => {});
+    // Who makes links has to know how the client came here.
+    if ((request.socket as Partial<TLSSocket>).encrypted === true) request.headers["x-forwarded-proto"] = "https";
+    try {
+      answer(request, response);
+    } catch (error) {
+      // Nothing that anybody sends may end the server.
+      options.log.error({ error }, "a request failed, and should not have");
+      response.destroy();
+    }
   };
   const { maxConnections } = options.limits;
   const open = (host: string, port: number, listener = onRequest, certificate = options.certificate): Promise<Port> =>
