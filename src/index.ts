@@ -22,3 +22,4 @@ export type { OomOption, ResourcesOption } from "./sdk/resource-option.ts";
 export { Table, table } from "./sdk/table.ts";
 export type { CallOptions, Task, TaskFunction } from "./sdk/task.ts";
 export { trace } from "./sdk/trace.ts";
+export type { TriggerOption } from "./sdk/triggers.ts";

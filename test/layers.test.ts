@@ -18,11 +18,14 @@ const layers: Layers = {
     packages: ["#idl", "@bufbuild/protobuf", "@msgpack/msgpack", "hyparquet", "hyparquet-writer"],
     // Beside the door, so that what needs no messages loads none.
     doors: [
+      "idl/automation-message.ts",
+      "idl/automation-service.ts",
       "idl/error-message.ts",
       "idl/interface-message.ts",
       "idl/launch-form.ts",
       "idl/literal-message.ts",
       "idl/newer.ts",
+      "idl/notification-message.ts",
       "idl/phase-message.ts",
       "idl/secret-requests.ts",
       "idl/task-files.ts",

@@ -1,6 +1,7 @@
 // Triggers as people deal with them: deploy, look at, activate, remove, and fire by hand. What they do by
 // themselves is the engine's.
 import { toPayload } from "../blob/payload.ts";
+import { type Automation, catchUps, overlaps } from "../core/automation.ts";
 import { GodwitError } from "../core/error.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { didYouMean } from "../core/names.ts";
@@ -10,10 +11,7 @@ import type { Labels, Run, RunOrigin } from "../core/run.ts";
 import { checkSchedule, type Ticks, ticksOf, ticksWithin } from "../core/schedule.ts";
 import { type Manifest, specDigest, type TaskSpec } from "../core/task.ts";
 import {
-  type Automation,
-  catchUps,
   nextLookMs,
-  overlaps,
   type Trigger,
   type TriggerContent,
   type TriggerKey,

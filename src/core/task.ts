@@ -1,4 +1,5 @@
 // A version of a task: everything that the engine must know to run it, and nothing of how it is written.
+import type { DefinedTrigger } from "./automation.ts";
 import { canonicalJson, sha256Hex } from "./hash.ts";
 import type { Resources } from "./resources.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -102,6 +103,8 @@ export type Manifest = {
   /** The file the user named, relative to the project directory. */
   readonly entry: string;
   readonly tasks: readonly TaskSpec[];
+  /** No part of what the tasks are: they have neither its keys nor its digests. Left out: it defines none. */
+  readonly triggers?: readonly DefinedTrigger[];
 };
 
 export const withOverrides = (spec: TaskSpec, overrides: Overrides): TaskSpec => ({ ...spec, ...overrides });

@@ -1,19 +1,17 @@
 // What triggers promise, under any course of looks, clocks, restarts and other processes.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { type CatchUp, catchUps, type Overlap, overlaps } from "./automation.ts";
 import { checkRunName } from "./names.ts";
 import { type Ticks, ticksOf, ticksWithin } from "./schedule.ts";
 import {
-  type CatchUp,
-  catchUps,
   decide,
   lateAfterMs,
   maxTicksPerLook,
   maxWaitingTicks,
   nextLookMs,
-  type Overlap,
-  overlaps,
   type Trigger,
   tickRunName,
 } from "./trigger.ts";

@@ -9,34 +9,11 @@
 // R3  A tick that nobody looked at for `lateAfterMs` was missed: `catchUp` decides on those. The others
 //     all count. What is passed over is remembered in `passedOver`, what overlaps is counted in `skipped`.
 // R4  One look decides on at most `maxTicksPerLook` ticks; what is left stays due.
+import type { Automation, CatchUp, Overlap } from "./automation.ts";
 import { hashParts } from "./hash.ts";
 import type { Launch } from "./new-run.ts";
-import { lastTick, type Schedule, type Ticks, ticksWithin } from "./schedule.ts";
+import { lastTick, type Ticks, ticksWithin } from "./schedule.ts";
 import type { Payload } from "./value.ts";
-
-/** Of ticks that were missed: start them all, in order; the newest; or none. */
-export type CatchUp = "all" | "latest" | "none";
-
-/**
- * At a tick at which the trigger's last run has not ended: start one beside it; none; one after it, in
- * order; or abort it and start one.
- */
-export type Overlap = "allow" | "skip" | "queue" | "replace";
-
-export const catchUps: readonly CatchUp[] = ["all", "latest", "none"];
-export const overlaps: readonly Overlap[] = ["allow", "skip", "queue", "replace"];
-
-/** When it starts runs by itself. */
-export type Automation =
-  | { readonly type: "none" }
-  | {
-      readonly type: "schedule";
-      readonly schedule: Schedule;
-      /** The input that gets the scheduled time; null: none. */
-      readonly timeInput: string | null;
-      readonly catchUp: CatchUp;
-      readonly overlap: Overlap;
-    };
 
 export type TriggerKey = {
   readonly project: string;

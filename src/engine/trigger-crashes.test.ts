@@ -2,7 +2,7 @@
 // makes, and another goes on. Every tick has its run, and none has two.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Overlap } from "../core/trigger.ts";
+import type { Overlap } from "../core/automation.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { type Crash, crashingStore } from "../testing/crashing-store.ts";

@@ -1,4 +1,5 @@
 // What defining a task gives, for Godwit's own parts.
+import type { DefinedTrigger } from "../core/automation.ts";
 import type { DeployedCall } from "../core/messages.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { CallSite } from "./call-sites.ts";
@@ -15,6 +16,7 @@ export type Definition = {
   /** Where it was defined: what its code reaches is found from there. */
   readonly callSites: readonly CallSite[];
   readonly spec: () => TaskSpec;
+  readonly triggers: readonly DefinedTrigger[];
   /** Given of a task that is deployed, and not a part of this code: how it is found, and what it is taken for. */
   readonly deployed?: DeployedCall;
 };

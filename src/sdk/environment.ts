@@ -11,6 +11,7 @@ import { overridesOf, type PolicyOptions } from "./policy.ts";
 import { defaultResources, type ResourcesOption, resourcesOf } from "./resource-option.ts";
 import type { Schema } from "./schema.ts";
 import { defineTask, type Task, type TaskFunction } from "./task.ts";
+import type { TriggerOption } from "./triggers.ts";
 
 export type EnvironmentOptions = {
   /** First part of its tasks' full names. */
@@ -34,6 +35,8 @@ export type TaskOptions<I extends Schema | undefined, O extends Schema | undefin
   readonly output?: O;
   /** Attempts of this task that may work at once, over all runs. Default: no limit. */
   readonly concurrency?: number;
+  /** What starts runs of it by itself, once it is deployed on a server. See docs/triggers.md. */
+  readonly triggers?: readonly TriggerOption<NoInfer<I>>[];
 };
 
 export type ShellOptions<I extends Schema | undefined, O extends Schema | undefined> = TaskOptions<I, O> & {
@@ -76,6 +79,7 @@ export function environment(options: EnvironmentOptions): Environment {
       target,
       env,
       run,
+      triggers: (task.triggers ?? []) as readonly TriggerOption<Schema>[],
       settings: {
         resources,
         retries: defaultRetries,

@@ -54,6 +54,7 @@ export function remoteTask<I extends Schema | undefined = undefined, O extends S
     run: null,
     callSites: [],
     spec: () => spec,
+    triggers: [],
     deployed: { version, interface: expected },
   };
   return callable<I, O>(definition, {});

@@ -15,6 +15,7 @@ import { overridesOf, type PolicyOptions } from "./policy.ts";
 import { register } from "./registry.ts";
 import { checkOom } from "./resource-option.ts";
 import type { InferInput, InferOutput, Schema } from "./schema.ts";
+import { checkDistinct, definedTrigger, type TriggerOption } from "./triggers.ts";
 import { validInput, validOutput } from "./validation.ts";
 
 export type CallOptions = PolicyOptions & {
@@ -60,6 +61,7 @@ export type DefinitionOptions = {
     "resources" | "retries" | "timeouts" | "cache" | "priority" | "concurrency" | "environmentConcurrency"
   >;
   readonly run: ((input: unknown, context: Context) => unknown) | null;
+  readonly triggers: readonly TriggerOption<Schema>[];
 };
 
 export function defineTask<I extends Schema | undefined, O extends Schema | undefined>(
@@ -91,7 +93,9 @@ export function defineTask<I extends Schema | undefined, O extends Schema | unde
       };
       return spec;
     },
+    triggers: options.triggers.map((trigger) => definedTrigger(trigger, { task: fullName, input })),
   };
+  checkDistinct(definition);
   checkIgnored(definition, options.settings);
   checkOom(options.settings.resources, options.settings.retries, fullName);
   register(definition);

@@ -4,7 +4,7 @@ import type { TriggerAutomationSpec } from "#idl/flyteidl2/task/common_pb.js";
 import { type RunSpec, RunSpecSchema } from "#idl/flyteidl2/task/run_pb.js";
 import type { Scope, TriggerName } from "../control/control.ts";
 import type { Trigger } from "../core/trigger.ts";
-import { automationOf } from "./automation-message.ts";
+import { automationOf } from "../idl/automation-message.ts";
 import type { CalledTask } from "./called-task.ts";
 import type { Asking } from "./identifiers.ts";
 import { givenInputs, type InputsRef } from "./inputs.ts";
@@ -24,7 +24,7 @@ export type TriggerDeployment = {
 
 export async function deployTrigger(asking: Asking, scope: Scope, deployment: TriggerDeployment): Promise<Trigger> {
   const { name, task, runSpec, isActive, description, expectedRevision } = deployment;
-  const automation = automationOf(deployment.automation);
+  const automation = automationOf(deployment.automation, runSpec?.annotations?.values ?? {});
   const timeInput = automation.type === "schedule" ? automation.timeInput : null;
   const { literals } = await givenInputs(asking, task, deployment.inputs, timeInput);
   const { maxConcurrency } = extrasOf(runSpec);

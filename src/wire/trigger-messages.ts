@@ -9,9 +9,9 @@ import {
   type TriggerSpecSchema,
 } from "#idl/flyteidl2/trigger/trigger_definition_pb.js";
 import type { Trigger, TriggerContent, TriggerKey, TriggerRevision } from "../core/trigger.ts";
+import { type Annotations, annotationsOf, automationMessage } from "../idl/automation-message.ts";
 import { inputsMessage } from "../idl/task-files.ts";
 import { timestampOfMs } from "../idl/time-message.ts";
-import { automationMessage } from "./automation-message.ts";
 import { identityMessage } from "./identity-message.ts";
 import type { WireParts } from "./parts.ts";
 
@@ -67,7 +67,7 @@ async function contentMessage(parts: WireParts, content: TriggerContent, isActiv
 
 async function specMessage(
   { control, storage }: WireParts,
-  { inputs, launch, description }: TriggerContent,
+  { inputs, launch, description, automation }: TriggerContent,
   active: boolean,
 ): Promise<MessageInitShape<typeof TriggerSpecSchema>> {
   const literals = await storage.exportLiterals(await control.literals(inputs));
@@ -77,12 +77,15 @@ async function specMessage(
     description,
     inputs: inputsMessage(literals, types),
     taskVersion: launch.origin.taskVersion ?? "",
-    runSpec: runSpecOf(launch.origin.message),
+    runSpec: runSpecOf(launch.origin.message, annotationsOf(automation)),
   };
 }
 
-const runSpecOf = (message: string | null | undefined): RunSpec =>
-  message == null ? create(RunSpecSchema, {}) : fromBinary(RunSpecSchema, Buffer.from(message, "base64"));
+/** As it came; of a trigger that did not come as a message, with what is said by annotations. */
+const runSpecOf = (message: string | null | undefined, annotations: Annotations): RunSpec =>
+  message == null
+    ? create(RunSpecSchema, Object.keys(annotations).length === 0 ? {} : { annotations: { values: annotations } })
+    : fromBinary(RunSpecSchema, Buffer.from(message, "base64"));
 
 const actions = {
   deploy: TriggerRevisionAction.DEPLOY,

@@ -11,5 +11,6 @@ export function describeTasks(bundle: string, entry: string, tasks: Tasks, graph
   const specs = [...tasks.values()].map(
     (definition): TaskSpec => ({ ...definition.spec(), code: identify(graph, definition.callSites, sites) }),
   );
-  return { bundle, entry, tasks: specs };
+  const triggers = [...tasks.values()].flatMap((definition) => definition.triggers);
+  return { bundle, entry, tasks: specs, ...(triggers.length === 0 ? {} : { triggers }) };
 }

@@ -1,4 +1,7 @@
 // When a trigger starts runs by itself, in the protocol's words and ours.
+//
+// The protocol has no words for what becomes of ticks that were missed and of runs that overlap. They are annotations of
+// the trigger's RunSpec, which every client can set: `godwit.dev/catch-up`, `godwit.dev/overlap`.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   FixedRateUnit,
@@ -8,13 +11,20 @@ import {
   type TriggerAutomationSpecSchema,
   TriggerAutomationSpecType,
 } from "#idl/flyteidl2/task/common_pb.js";
+import { type Automation, catchUps, overlaps } from "../core/automation.ts";
 import { GodwitError } from "../core/error.ts";
 import type { Schedule } from "../core/schedule.ts";
-import type { Automation } from "../core/trigger.ts";
-import { msOfTimestamp, timestampOfMs } from "../idl/time-message.ts";
+import { msOfTimestamp, timestampOfMs } from "./time-message.ts";
 
-/** The protocol has no words for catching up and for overlapping runs: here they are those of Flyte's own server. */
-export function automationOf(message: TriggerAutomationSpec | undefined): Automation {
+export type Annotations = { readonly [name: string]: string };
+
+const catchUpAnnotation = "godwit.dev/catch-up";
+const overlapAnnotation = "godwit.dev/overlap";
+
+/** What nobody says is as Flyte's own server has it. */
+const usual = { catchUp: "all", overlap: "allow" } as const;
+
+export function automationOf(message: TriggerAutomationSpec | undefined, annotations: Annotations): Automation {
   const { automation, type = TriggerAutomationSpecType.TYPE_NONE } = message ?? {};
   if (automation?.case === "schedule") {
     const { kickoffTimeInputArg } = automation.value;
@@ -22,8 +32,8 @@ export function automationOf(message: TriggerAutomationSpec | undefined): Automa
       type: "schedule",
       schedule: scheduleOf(automation.value),
       timeInput: kickoffTimeInputArg === "" ? null : kickoffTimeInputArg,
-      catchUp: "all",
-      overlap: "allow",
+      catchUp: annotated(annotations, catchUpAnnotation, catchUps) ?? usual.catchUp,
+      overlap: annotated(annotations, overlapAnnotation, overlaps) ?? usual.overlap,
     };
   }
   if (type === TriggerAutomationSpecType.TYPE_NONE || type === TriggerAutomationSpecType.TYPE_UNSPECIFIED)
@@ -33,6 +43,25 @@ export function automationOf(message: TriggerAutomationSpec | undefined): Automa
     "A trigger starts runs on a schedule, or when it is asked to. Artifacts start none here yet.",
   );
 }
+
+function annotated<T extends string>(annotations: Annotations, name: string, known: readonly T[]): T | undefined {
+  const text = annotations[name];
+  const found = known.find((each) => each === text);
+  if (text === undefined || found !== undefined) return found;
+  throw new GodwitError(
+    "invalid_argument",
+    `The annotation ${name} is one of ${known.join(", ")}, not ${JSON.stringify(text)}.`,
+  );
+}
+
+/** What the message has no words for; nothing of what is usual. */
+export const annotationsOf = (automation: Automation): Annotations =>
+  automation.type === "none"
+    ? {}
+    : {
+        ...(automation.catchUp === usual.catchUp ? {} : { [catchUpAnnotation]: automation.catchUp }),
+        ...(automation.overlap === usual.overlap ? {} : { [overlapAnnotation]: automation.overlap }),
+      };
 
 const minutesIn: { readonly [unit in FixedRateUnit]?: number } = {
   [FixedRateUnit.MINUTE]: 1,
