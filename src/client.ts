@@ -162,10 +162,10 @@ async function deploy(client: Client, file: string, wanted: string | undefined) 
   const dataDir = await mkdtemp(join(tmpdir(), "godwit-deploy-"));
   const godwit = await openGodwit({ dataDir, workers: 1 });
   try {
-    const { tasks } = await godwit.describe(await storeBundle(bundle, godwit.blobs), inBundle);
+    const { tasks, triggers } = await godwit.describe(await storeBundle(bundle, godwit.blobs), inBundle);
     const code = await client.sendCode(bundle);
     const version = wanted ?? bundle.digest.slice(0, 12);
-    for (const spec of tasks) await client.deploy(spec, code, version);
+    for (const spec of tasks) await client.deploy(spec, code, version, triggers);
     return { version, tasks: tasks.map(({ name }) => name) };
   } finally {
     await godwit.close();

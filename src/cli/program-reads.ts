@@ -10,6 +10,7 @@ import type { LogsOptions } from "./commands/logs.ts";
 import type { OutputOptions } from "./commands/output.ts";
 import type { ReportOptions } from "./commands/report.ts";
 import type { CommonOptions } from "./place.ts";
+import { addAutomation } from "./program-automation.ts";
 import { type Finish, limitOption, optionsOf, withCommonOptions, withRemoteOption } from "./program-options.ts";
 import type { Io } from "./terminal.ts";
 
@@ -28,7 +29,9 @@ const actionWords =
 const phaseOption = "only in these phases: queued, running, succeeded, failed, … or active (comma-separated)";
 
 function getCommand(io: Io, finish: Finish): Command {
-  const get = new Command("get").description("show runs, actions, tasks, outputs, reports and engines");
+  const get = new Command("get").description(
+    "show runs, actions, tasks, outputs, reports, triggers, backfills and engines",
+  );
   get.addHelpText(
     "after",
     `
@@ -80,6 +83,7 @@ Examples:
   addOutput(add("output", "print outputs, or write them to a path"), io, finish);
   addReport(add("report", "write the report (HTML) of a run or an action to a file, and print its path"), io, finish);
   addTasks(add, io, finish);
+  addAutomation(add, io, finish);
   const engines = add("engines", "the processes that serve runs, what they may give out, and what is in use");
   engines.action(async () => {
     const { getEngines } = await import("./commands/get-engines.ts");

@@ -1,6 +1,7 @@
 // The commands: names, options, help. Each loads its code when it is called, so that starting costs only
 // what the command needs.
 import { type Argument, Command } from "commander";
+import { automationCommands } from "./program-automation.ts";
 import { deployingCommands } from "./program-deploys.ts";
 import type { Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
@@ -29,6 +30,7 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
   const commands = [
     ...carriedCommands(io, finish),
     ...deployingCommands(io, finish),
+    ...automationCommands(io, finish),
     ...servingCommands(io, finish),
     ...readingCommands(io, finish),
   ];

@@ -10,22 +10,34 @@ import type { TaskSpec as TaskSpecMessage } from "#idl/flyteidl2/task/task_defin
 import { type CreateRunRequest, CreateRunRequestSchema } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import { packArchive } from "../blob/archive.ts";
 import type { BlobStore } from "../blob/blob.ts";
+import type { DefinedTrigger } from "../core/automation.ts";
 import { inBundle } from "../core/code-graph.ts";
 import { GodwitError } from "../core/error.ts";
 import { checkRunName, newRunName, rootName } from "../core/names.ts";
+import type { NotificationRule } from "../core/notification.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import { newer, RecoverSchema, RelationSchema, relationTypes, setNewerField } from "../idl/newer.ts";
+import { rulesMessage } from "../idl/notification-message.ts";
 import { inputsMessage } from "../idl/task-files.ts";
 import { taskSpecMessage, taskSpecOf } from "../idl/task-spec-message.ts";
 import { withUploadedBundle } from "../idl/uploaded-bundle.ts";
 import type { CodeBundle } from "../sdk/bundle.ts";
+import { RemoteAutomation, triggerOfTask } from "./automation.ts";
 import { type Connection, type ConnectOptions, openConnection } from "./connection.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { sentLiterals } from "./sent-values.ts";
 import { type DeployedVersion, deployedVersion } from "./task-views.ts";
 import { upload } from "./uploads.ts";
 
+export type {
+  BackfillPeriod,
+  BackfillState,
+  RevisionSummary,
+  TriggerName,
+  TriggerState,
+  TriggerTick,
+} from "./automation.ts";
 export type { ConnectOptions } from "./connection.ts";
 export { defaultEndpoint, defaultRemoteProject } from "./connection.ts";
 export { RemoteRun, type RunUpdate } from "./remote-run.ts";
@@ -41,6 +53,8 @@ export type StartOptions = {
   readonly env?: { readonly [name: string]: string };
   readonly overwriteCache?: boolean;
   readonly maxConcurrency?: number;
+  /** Who is told when it has ended. */
+  readonly notify?: readonly NotificationRule[];
   /** The run that this one does again, or goes on with: then what succeeded in it is taken over. */
   readonly related?: { readonly run: string; readonly recovers: boolean };
 };
@@ -53,9 +67,11 @@ export type Startable =
 
 export class Client {
   readonly connection: Connection;
+  readonly automation: RemoteAutomation;
 
   constructor(options: ConnectOptions = {}) {
     this.connection = openConnection(options);
+    this.automation = new RemoteAutomation(this.connection);
   }
 
   /** Uploads a portable bundle. */
@@ -117,15 +133,22 @@ export class Client {
     return new RemoteRun(this.connection, name);
   }
 
-  /** The same version with other content is refused with what differs; with the same content nothing happens. */
-  async deploy(spec: TaskSpec, code: SentCode, version: string): Promise<void> {
-    await this.#deploy(sentSpec(spec, code), spec.name, version, this.connection.domain);
-  }
-
-  async #deploy(spec: TaskSpecMessage, name: string, version: string, domain: string): Promise<void> {
-    const { project, tasks } = this.connection;
-    const taskId = { org: "", project, domain, name, version };
-    await this.connection.ask((options) => tasks.deployTask({ taskId, spec, triggers: [] }, options));
+  /**
+   * With those of the triggers that are the task's. The same version with other content is refused with what differs;
+   * with the same content nothing happens.
+   */
+  async deploy(
+    spec: TaskSpec,
+    code: SentCode,
+    version: string,
+    defined: readonly DefinedTrigger[] = [],
+  ): Promise<void> {
+    const { project, domain, tasks } = this.connection;
+    const taskId = { org: "", project, domain, name: spec.name, version };
+    const triggers = defined
+      .filter(({ task }) => task === spec.name)
+      .map((trigger) => triggerOfTask(trigger, spec.interface));
+    await this.connection.ask((options) => tasks.deployTask({ taskId, spec: sentSpec(spec, code), triggers }, options));
   }
 
   /** Makes a version of this client's domain one of another domain too, without a rebuild. */
@@ -135,8 +158,10 @@ export class Client {
         "invalid_argument",
         `${name} ${version} is in ${to} already; --domain says where it comes from.`,
       );
-    const { spec } = await this.task(name, version);
-    await this.#deploy(taskSpecMessage(spec), name, version, to);
+    const { project, tasks } = this.connection;
+    const spec = taskSpecMessage((await this.task(name, version)).spec);
+    const taskId = { org: "", project, domain: to, name, version };
+    await this.connection.ask((options) => tasks.deployTask({ taskId, spec, triggers: [] }, options));
   }
 
   /** A version of null is the one that was deployed last. */
@@ -204,12 +229,13 @@ const saidBefore = (runSpec: RunSpec | undefined): StartOptions => ({
 });
 
 function runSpecOf({ project, domain }: Connection, options: StartOptions): RunSpec {
-  const { labels = {}, env = {}, related } = options;
+  const { labels = {}, env = {}, notify = [], related } = options;
   const runSpec = create(RunSpecSchema, {
     labels: { values: { ...labels } },
     envs: { values: Object.entries(env).map(([key, value]) => ({ key, value })) },
     overwriteCache: options.overwriteCache === true,
     cacheConfig: { overwriteCache: options.overwriteCache === true },
+    ...(notify.length === 0 ? {} : { notificationSettings: rulesMessage(notify) }),
   });
   setNewerField(runSpec, newer.runSpec.maxActionConcurrency, options.maxConcurrency);
   if (related === undefined) return runSpec;

@@ -8,8 +8,10 @@ import { Code, type Client as ConnectClient, ConnectError, createClient } from "
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { DataProxyService } from "#idl/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
+import { TriggerService } from "#idl/flyteidl2/trigger/trigger_service_pb.js";
 import { RunService } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import { type ErrorCode, GodwitError } from "../core/error.ts";
+import { AutomationService } from "../idl/automation-service.ts";
 import { SignalEventService } from "../idl/newer.ts";
 import { authorised } from "./credentials.ts";
 
@@ -42,6 +44,8 @@ export type Connection = {
   readonly data: ConnectClient<typeof DataProxyService>;
   readonly tasks: ConnectClient<typeof TaskService>;
   readonly signals: ConnectClient<typeof SignalEventService>;
+  readonly triggers: ConnectClient<typeof TriggerService>;
+  readonly automation: ConnectClient<typeof AutomationService>;
   /** R1, R2. */
   ask<T>(request: (options: { readonly signal: AbortSignal }) => Promise<T>): Promise<T>;
 };
@@ -63,6 +67,8 @@ export function openConnection(options: ConnectOptions, env: NodeJS.ProcessEnv =
     data: createClient(DataProxyService, transport),
     tasks: createClient(TaskService, transport),
     signals: createClient(SignalEventService, transport),
+    triggers: createClient(TriggerService, transport),
+    automation: createClient(AutomationService, transport),
     ask: (request) => asked(request, endpoint, timeoutMs),
   };
 }

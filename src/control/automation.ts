@@ -25,6 +25,7 @@ import {
   getTriggerRevision,
   listTriggers,
   type NewTrigger,
+  nextTickMs,
   previewTrigger,
   setTriggersActive,
   type Tick,
@@ -56,6 +57,8 @@ export type Triggers = {
     name: TriggerName,
     options: { readonly count: number; readonly afterMs?: number },
   ): Promise<readonly Tick[]>;
+  /** Null: it is not active, or none comes any more. */
+  nextTickMs(trigger: Trigger): number | null;
   /** A run now, as the trigger has it; `inputs` go before the trigger's own. */
   fire(scope: Scope, name: TriggerName, firing: Firing): Promise<{ readonly run: Run; readonly created: boolean }>;
 };
@@ -102,6 +105,7 @@ export const automationOf = (parts: Parts): Automation => ({
     setActive: (scope, names, isActive) => setTriggersActive(parts, scope, names, isActive),
     remove: (scope, names) => deleteTriggers(parts, scope, names),
     preview: (scope, name, options) => previewTrigger(parts, scope, name, options),
+    nextTickMs: (trigger) => nextTickMs(parts, trigger),
     fire: (scope, name, firing) => fireTrigger(parts, scope, name, firing),
   },
   backfills: {

@@ -337,6 +337,10 @@ export async function previewTrigger(
   }));
 }
 
+/** Null: it is not active, or none comes any more. */
+export const nextTickMs = (parts: Parts, trigger: Trigger): number | null =>
+  trigger.isActive ? ticksFor(parts, trigger)(Math.max(parts.nowMs(), trigger.cursorMs)) : null;
+
 /** `runName` null: a name is made up. `source`: who asks, if not the command line. */
 export type Firing = {
   readonly runName: string | null;

@@ -1,7 +1,8 @@
-// The door of the wire: Flyte's protocol over Connect. Each service decodes, asks control, encodes. What may be done
+// The door of the wire: Flyte's protocol over Connect, and a service of our own for what it has no calls for. Each service decodes, asks control, encodes. What may be done
 // is decided in control and core; here it is only said in the protocol's words.
 import type { ConnectRouter } from "@connectrpc/connect";
 import { actionsService } from "./actions-service.ts";
+import { automationService } from "./automation-service.ts";
 import { cacheService } from "./cache-service.ts";
 import { clusterService } from "./cluster-service.ts";
 import { dataProxyService } from "./data-proxy.ts";
@@ -31,6 +32,7 @@ export const routes =
     queueServices(router, parts);
     taskService(router, parts);
     triggerService(router, parts);
+    automationService(router, parts);
     projectService(router, parts);
     secretService(router, parts);
     settingsService(router, parts);

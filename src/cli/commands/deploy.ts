@@ -1,6 +1,8 @@
 // `godwit deploy` and `godwit promote`: tasks on a server, by version.
 import type { Client } from "../../client/client.ts";
+import type { DefinedTrigger } from "../../core/automation.ts";
 import { GodwitError } from "../../core/error.ts";
+import { scheduleText } from "../../core/schedule.ts";
 import type { Manifest } from "../../core/task.ts";
 import type { CommonOptions } from "../place.ts";
 import { clientFor } from "../remote-session.ts";
@@ -25,7 +27,7 @@ export async function deploy(file: string, options: DeployOptions, io: Io): Prom
       );
     const code = await send(client);
     const version = options.version ?? code.digest.slice(0, versionLength);
-    for (const spec of manifest.tasks) await client.deploy(spec, code, version);
+    for (const spec of manifest.tasks) await client.deploy(spec, code, version, manifest.triggers);
     await tell(client, manifest, version, options, io);
     return 0;
   });
@@ -33,22 +35,29 @@ export async function deploy(file: string, options: DeployOptions, io: Io): Prom
 
 async function tell(
   { connection: { project, domain, endpoint } }: Client,
-  { tasks, bundle }: Manifest,
+  { tasks, bundle, triggers = [] }: Manifest,
   version: string,
   options: DeployOptions,
   io: Io,
 ): Promise<void> {
   const names = tasks.map(({ name }) => name);
   if (options.json === true) {
-    await writeJson(io, { project, domain, version, bundle, tasks: names });
+    const named = triggers.map(({ task, name, isActive }) => ({ task, name, active: isActive }));
+    await writeJson(io, { project, domain, version, bundle, tasks: names, triggers: named });
     return;
   }
   const paint = paintFor(io.stdout, io.env);
   for (const name of names) await writeLine(io.stdout, `${paint("green", "✓")} ${name} ${paint("dim", version)}`);
+  for (const trigger of triggers) await writeLine(io.stdout, `${paint("green", "✓")} ${triggerText(trigger)}`);
   await writeLine(
     io.stdout,
     paint("dim", `${plural(names.length, "task")} deployed to ${project}/${domain} at ${endpoint}`),
   );
+}
+
+function triggerText({ task, name, automation, isActive }: DefinedTrigger): string {
+  const when = automation.type === "schedule" ? scheduleText(automation.schedule) : "when it is fired";
+  return `${task}: trigger ${name}, ${when}${isActive ? "" : ", not active"}`;
 }
 
 export async function promote(task: string, version: string, options: PromoteOptions, io: Io): Promise<number> {
