@@ -86,8 +86,9 @@ function backfillCommand(io: Io, finish: Finish): Command {
     .description("start a trigger's runs for a period that has passed; backfill abort ends one")
     .argument("<task>", "its full name")
     .argument("<trigger>")
-    .requiredOption("--from <moment>", "the first tick is at this moment or after it: 2026-03-01 (UTC)")
-    .requiredOption("--to <moment>", "the last tick is before this moment")
+    // Not required by commander: it would demand them of the nested command too.
+    .option("--from <moment>", "the first tick is at this moment or after it: 2026-03-01 (UTC)")
+    .option("--to <moment>", "the last tick is before this moment")
     .option("--parallelism <count>", "runs at once", positive, 1)
     .option("--repeat", "also ticks that have their run already")
     .option("--preview", "start nothing, and show the ticks")

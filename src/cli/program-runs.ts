@@ -1,5 +1,5 @@
 // Commands that carry a run: run, resume, rerun.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { RerunOptions } from "./commands/resume.ts";
 import type { RunOptions } from "./commands/run.ts";
 import {
@@ -27,6 +27,7 @@ function runCommand(io: Io, finish: Finish): Command {
     .option("--name <name>", "name of the run; the same command with the same name goes on with it")
     .option("--task <name>", "with --remote: a deployed task, in place of a file")
     .option("--version <version>", "with --task: of this version (default: the one that was deployed last)")
+    .addOption(notifyOption())
     .option("--inputs <json>", "inputs as one JSON object; @file reads a file, - reads standard input")
     .option("--overwrite-cache", "compute everything anew, and replace what the cache holds")
     .helpOption(false)
@@ -55,6 +56,12 @@ function runCommand(io: Io, finish: Finish): Command {
   });
   return command;
 }
+
+const notifyOption = (): Option =>
+  new Option(
+    "--notify <url>",
+    "with --remote: a webhook that is called when the run has ended; of some phases: URL,failed,aborted",
+  ).argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
 
 const runHelp = `
 TASK may be left out when the file has one task, or one called main.

@@ -1,6 +1,7 @@
 // `godwit backfill …`, `godwit get backfills`: a trigger's runs for a period that has passed.
 import { randomUUID } from "node:crypto";
 import type { BackfillState, TriggerName } from "../../client/client.ts";
+import { usageError } from "../error-report.ts";
 import { momentMs, momentText } from "../moments.ts";
 import type { CommonOptions } from "../place.ts";
 import { clientFor } from "../remote-session.ts";
@@ -9,8 +10,8 @@ import { plural, table } from "../text.ts";
 import { tickLines, tickRecord } from "./triggers.ts";
 
 export type BackfillOptions = CommonOptions & {
-  readonly from: string;
-  readonly to: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly parallelism: number;
   readonly repeat?: boolean;
   readonly preview?: boolean;
@@ -21,10 +22,13 @@ export type BackfillOptions = CommonOptions & {
 const listed = 20;
 
 export async function backfill(trigger: TriggerName, options: BackfillOptions, io: Io): Promise<number> {
+  const { from, to } = options;
+  if (from === undefined || to === undefined)
+    throw usageError("Say the period: --from 2026-03-01 --to 2026-04-01 (the last tick is before that).");
   const { automation } = clientFor(options, io).client;
   const period = {
-    fromMs: momentMs(options.from, "--from"),
-    beforeMs: momentMs(options.to, "--to"),
+    fromMs: momentMs(from, "--from"),
+    beforeMs: momentMs(to, "--to"),
     parallelism: options.parallelism,
     repeats: options.repeat === true,
   };

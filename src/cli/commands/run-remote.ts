@@ -5,6 +5,7 @@ import type { TaskSpec } from "../../core/task.ts";
 import type { Literals } from "../../core/value.ts";
 import { findTask } from "../code.ts";
 import { usageError } from "../error-report.ts";
+import { notifyRule } from "../notify-rules.ts";
 import { projectDirOf } from "../place.ts";
 import { clientFor, sessionWith } from "../remote-session.ts";
 import { runArguments } from "../run-arguments.ts";
@@ -91,9 +92,9 @@ async function inputsFor(
   return givenInputs({ godwit, io, spec, command }, tokens, options, ownFlags);
 }
 
-type Wanted = Pick<RunOptions, "name" | "overwriteCache" | "maxConcurrency" | "priority">;
+type Wanted = Pick<RunOptions, "name" | "overwriteCache" | "maxConcurrency" | "priority" | "notify">;
 
-function startOptions({ name, overwriteCache, maxConcurrency, priority }: Wanted): StartOptions {
+function startOptions({ name, overwriteCache, maxConcurrency, priority, notify }: Wanted): StartOptions {
   // Rather than a run that is not what was asked for.
   if (priority !== undefined)
     throw usageError("A server is not told of priorities: give the task one, and leave out --priority.");
@@ -101,5 +102,6 @@ function startOptions({ name, overwriteCache, maxConcurrency, priority }: Wanted
     name: name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`,
     ...(overwriteCache === undefined ? {} : { overwriteCache }),
     ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+    ...(notify === undefined ? {} : { notify: notify.map(notifyRule) }),
   };
 }

@@ -25,6 +25,8 @@ export type RunOptions = DisplayOptions &
     /** A deployed one, of a server. */
     readonly task?: string;
     readonly version?: string;
+    /** `URL[,phase…]`, of a server. */
+    readonly notify?: readonly string[];
   };
 
 export async function run(
@@ -35,6 +37,7 @@ export async function run(
 ): Promise<number> {
   if (options.task !== undefined)
     throw usageError(`--task names a deployed task of a server: godwit run --remote --task ${options.task}`);
+  if (options.notify !== undefined) throw usageError("A server notifies: --notify goes with --remote.");
   return carry(io, options, async (opened): Promise<Started> => {
     const { file, task, inputs: tokens } = runArguments(rest);
     const source = sourceOf(file, io);
