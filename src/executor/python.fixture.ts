@@ -112,7 +112,7 @@ const machine: Machine = { cpuMillis: 4_000, memoryBytes: 2 ** 32, diskBytes: 2 
 export function openExecutor(python: TestPython, options: Partial<PythonExecutorOptions> = {}): LoneExecutor {
   const tmpDir = join(dir, "tmp");
   mkdirSync(tmpDir, { recursive: true });
-  return pythonExecutor({
+  const executor = pythonExecutor({
     blobs,
     storage,
     logs: { append: (_, lines) => logged.push(...lines) },
@@ -123,6 +123,15 @@ export function openExecutor(python: TestPython, options: Partial<PythonExecutor
     environments: { resolve: async () => ({ python: python.python }) },
     ...options,
   });
+  opened.push(executor);
+  return executor;
+}
+
+const opened: LoneExecutor[] = [];
+
+/** Also after a test that has failed: an interpreter that is left would keep the test's process alive. */
+export async function closeExecutors(): Promise<void> {
+  await Promise.all(opened.splice(0).map((executor) => executor.close()));
 }
 
 export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {

@@ -9,6 +9,7 @@ import { until } from "../testing/until.ts";
 import {
   attached,
   blobs,
+  closeExecutors,
   dir,
   fails,
   launchOf,
@@ -33,6 +34,7 @@ function eachWay(
   ] as const) {
     test(`${promise} (${way})`, async (t) => {
       const python = pythonEnvironment(t);
+      t.after(closeExecutors);
       if (python !== null) await check(python, warm, t);
     });
   }
