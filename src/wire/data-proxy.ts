@@ -12,10 +12,12 @@ import {
 import { InputsSchema } from "#idl/flyteidl2/task/common_pb.js";
 import { GodwitError } from "../core/error.ts";
 import { sha256Hex } from "../core/hash.ts";
+import type { TaskSpec } from "../core/task.ts";
 import { literalsOfInputs } from "../idl/task-files.ts";
 import { msOfDuration, timestampOfMs } from "../idl/time-message.ts";
 import { actionData } from "./action-values.ts";
 import { deployedTask, inlineTask } from "./called-task.ts";
+import { bundleUriOf } from "./code-bundle.ts";
 import { type Asking, actionRef, askingOf, present, required, scopeOf, scopeOfProject } from "./identifiers.ts";
 import { tailLogs } from "./log-tail.ts";
 import type { WireParts } from "./parts.ts";
@@ -96,14 +98,36 @@ async function artifactPath(
   type: ArtifactType,
   source: CreateDownloadLinkRequest["source"],
 ): Promise<string | null> {
-  if (type !== ArtifactType.REPORT)
-    throw new GodwitError(
-      "unimplemented",
-      "Links are made for reports; code bundles are read where they were uploaded.",
-    );
+  switch (type) {
+    case ArtifactType.REPORT:
+      return reportPath(asking, source);
+    case ArtifactType.CODE_BUNDLE: {
+      const uri = bundleUriOf(await sourceSpec(asking, source));
+      return uri === null ? null : (await asking.parts.storage.openFile(uri)).path;
+    }
+    default:
+      throw new GodwitError(
+        "invalid_argument",
+        "Say what is to be downloaded: artifact_type is a report or a code bundle.",
+      );
+  }
+}
+
+async function reportPath(asking: Asking, source: CreateDownloadLinkRequest["source"]): Promise<string | null> {
   if (source.case !== "actionAttemptId")
     throw new GodwitError("invalid_argument", "Say whose report: action_attempt_id.");
   const ref = await actionRef(asking, source.value.actionId);
   const { report } = await asking.parts.control.getAction(ref.scope, ref.run, { name: ref.action });
   return report === null ? null : asking.parts.storage.exportFile(report, "report.html");
+}
+
+async function sourceSpec(asking: Asking, source: CreateDownloadLinkRequest["source"]): Promise<TaskSpec> {
+  if (source.case === "taskId") return (await deployedTask(asking, source.value)).spec;
+  if (source.case !== "actionAttemptId")
+    throw new GodwitError("invalid_argument", "Say whose code: action_attempt_id or task_id.");
+  const { scope, run, action } = await actionRef(asking, source.value.actionId);
+  const { spec } = await asking.parts.control.getAction(scope, run, { name: action });
+  if (spec === null)
+    throw new GodwitError("not_found", `The action ${action} of ${run} is no task, so it has no code.`);
+  return spec;
 }

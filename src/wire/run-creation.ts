@@ -10,7 +10,7 @@ import { rootName } from "../core/names.ts";
 import type { Run, RunOrigin } from "../core/run.ts";
 import { literalsOfInputs } from "../idl/task-files.ts";
 import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
-import { checkCode } from "./code-check.ts";
+import { checkCode } from "./code-bundle.ts";
 import { type Asking, required, scopeOf, scopeOfProject } from "./identifiers.ts";
 import { givenInputs, sentInputs } from "./inputs.ts";
 import { rulesOf } from "./notification-rules.ts";

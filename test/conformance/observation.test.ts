@@ -6,7 +6,8 @@ import { flyteServer } from "./server.ts";
 test("logs, reports and code of a run are there; what is aborted or given up is gone, its processes too", async (t) => {
   const server = await flyteServer(t);
   if (server === null) return;
-  assert.deepEqual(await server.program("observed.py", "observe"), {
+  const { run, ...seen } = (await server.program("observed.py", "observe")) as Record<string, unknown>;
+  assert.deepEqual(seen, {
     logs: [" line 0\n", " line 1\n", " line 2\n"],
     report: true,
     code: ["observed.py"],
@@ -18,6 +19,19 @@ test("logs, reports and code of a run are there; what is aborted or given up is 
     "given up": ["ActionPhase.SUCCEEDED", "timed out", true],
     "given up phases": { "observed.races": "ActionPhase.SUCCEEDED", "observed.endless": "ActionPhase.ABORTED" },
   });
+  // On the server's own machine the client would get it without asking.
+  const runId = { project: "flytesnacks", domain: "development", name: run };
+  const answer = await fetch(`http://${server.endpoint}/flyteidl2.dataproxy.DataProxyService/CreateDownloadLink`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      artifactType: "ARTIFACT_TYPE_CODE_BUNDLE",
+      actionAttemptId: { actionId: { run: runId, name: "a0" }, attempt: 1 },
+    }),
+  });
+  const { preSignedUrls } = (await answer.json()) as { readonly preSignedUrls: { readonly signedUrl: [string] } };
+  const archive = new Uint8Array(await (await fetch(preSignedUrls.signedUrl[0])).arrayBuffer());
+  assert.deepEqual([...archive.subarray(0, 2)], [0x1f, 0x8b]);
 });
 
 test("a task waits for a thousand sleeps at once, and one maps over fifty calls", async (t) => {
