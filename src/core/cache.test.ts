@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { cacheKey, differences, hashInputs, type InputHashes, keyParts, unkeyedReason } from "./cache.ts";
+import { cacheKey, differences, hashInputs, type InputHashes, isStale, keyParts, unkeyedReason } from "./cache.ts";
 import { canonicalJson, hashParts } from "./hash.ts";
 import { defaultRetries } from "./retry.ts";
 import type { TaskSpec } from "./task.ts";
@@ -139,4 +139,14 @@ test("a key is the hash of the canonical text of its parts, whatever the inputs 
       assert.equal(cacheKey(scope, keyed, hashes), hashParts(scope.project, scope.domain, canonicalJson(parts)));
     }),
   );
+});
+
+test("a result is stale when it is older than its task allows, and age is no part of the key", () => {
+  const aged: TaskSpec = { ...spec, cache: { type: "version", version: "1", ignoredInputs: [], maxAgeMs: 1_000 } };
+  assert.equal(cacheKey(scope, aged, inputs), cacheKey(scope, byVersion, inputs));
+  assert.deepEqual(
+    [2_000, 2_001].map((nowMs) => isStale({ createdAtMs: 1_000 }, aged, nowMs)),
+    [false, true],
+  );
+  assert.equal(isStale({ createdAtMs: 0 }, byVersion, Number.MAX_SAFE_INTEGER), false);
 });

@@ -37,6 +37,15 @@ export const hashInputs = (inputs: Literals): InputHashes =>
 export const ignoredInputs = (spec: TaskSpec): readonly string[] =>
   spec.cache.type === "off" ? [] : spec.cache.ignoredInputs;
 
+/** Whether it is too old for what the task asks for. */
+export function isStale(
+  { createdAtMs }: Pick<CacheEntry, "createdAtMs">,
+  { cache }: Pick<TaskSpec, "cache">,
+  nowMs: number,
+): boolean {
+  return cache.type === "version" && cache.maxAgeMs !== undefined && nowMs - createdAtMs > cache.maxAgeMs;
+}
+
 /** Why a task has no key, in words, or null if it has one. */
 export function unkeyedReason(spec: TaskSpec): string | null {
   if (spec.cache.type === "off") return "the task is not cached";

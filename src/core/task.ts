@@ -10,7 +10,13 @@ export type CachePolicy =
   /** The key covers the code that the task reaches. */
   | { readonly type: "auto"; readonly ignoredInputs: readonly string[] }
   /** The key covers this word instead of the code. */
-  | { readonly type: "version"; readonly version: string; readonly ignoredInputs: readonly string[] };
+  | {
+      readonly type: "version";
+      readonly version: string;
+      readonly ignoredInputs: readonly string[];
+      /** A result that is older is not taken. Left out: however old. */
+      readonly maxAgeMs?: number;
+    };
 
 export type Timeouts = {
   /** One attempt's running time. Null: no limit. */

@@ -8,7 +8,7 @@
 // R4  Who has been refused for long is next to get what it asks for (patience.ts): until then others may
 //     have only what it leaves. So small work fills the gaps, and does not starve what is large.
 import type { Action, CacheStatus } from "../core/action.ts";
-import type { Reservation } from "../core/cache.ts";
+import { type CacheEntry, isStale, type Reservation } from "../core/cache.ts";
 import { effectiveResources } from "../core/resources.ts";
 import type { Run } from "../core/run.ts";
 import type { TaskSpec } from "../core/task.ts";
@@ -89,7 +89,7 @@ class Round {
     const { cacheKey: key } = action;
     if (key === null) return false;
     const run = this.#parts.served.get(action.run) as Run;
-    const entry = run.overwriteCache ? undefined : this.#lookup.entries.get(key);
+    const entry = run.overwriteCache ? undefined : this.#entryFor(action, key);
     const holder = this.#lookup.reservations.get(key);
     if (entry !== undefined) {
       const from = `${entry.runName}/${entry.action}`;
@@ -99,6 +99,12 @@ class Round {
     if (holder === undefined || this.#isWithin(action, holder)) return false;
     this.#settle(lane, action, { type: "waits" });
     return true;
+  }
+
+  #entryFor(action: Action, key: string): CacheEntry | undefined {
+    const entry = this.#lookup.entries.get(key);
+    const spec = specOf(this.#parts, action);
+    return entry !== undefined && spec !== null && isStale(entry, spec, this.#parts.nowMs()) ? undefined : entry;
   }
 
   /** Whether it is the holder, or is called from it: who holds the key waits for it, and it cannot wait for that. */

@@ -15,6 +15,7 @@ import { type CachePolicy, interfaceHash, type Target, type TaskSpec, type Timeo
 import type { TypedInterface } from "../core/value.ts";
 import { acceptingInterface, defaultsMessage, interfaceOf } from "./interface-message.ts";
 import { mapsInOrder } from "./map-order.ts";
+import { newer, newerField } from "./newer.ts";
 import { ownSpecOf, ownSpecText } from "./own-spec.ts";
 import { resourcesOfContainer } from "./resources-message.ts";
 import { durationOfMs, msOfDuration } from "./time-message.ts";
@@ -133,10 +134,18 @@ function timeoutsOf(metadata: TaskMetadata | undefined): Timeouts {
   };
 }
 
-const cacheOf = (metadata: TaskMetadata | undefined): CachePolicy =>
-  metadata?.discoverable === true
-    ? { type: "version", version: metadata.discoveryVersion, ignoredInputs: [...metadata.cacheIgnoreInputVars].sort() }
-    : { type: "off" };
+function cacheOf(metadata: TaskMetadata | undefined): CachePolicy {
+  if (metadata?.discoverable !== true) return { type: "off" };
+  const maxAge = newerField(metadata, newer.taskMetadata.cacheMaxAge);
+  const maxAgeMs = maxAge === undefined ? 0 : msOfDuration(maxAge);
+  return {
+    type: "version",
+    version: metadata.discoveryVersion,
+    ignoredInputs: [...metadata.cacheIgnoreInputVars].sort(),
+    // Zero is how the protocol says: however old.
+    ...(maxAgeMs === 0 ? {} : { maxAgeMs }),
+  };
+}
 
 /** Our own: the spec is in `custom`, and must say the same as the fields that others read. */
 function ownSpec(message: Message, template: TaskTemplate, name: string): TaskSpec {

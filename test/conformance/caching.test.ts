@@ -26,6 +26,10 @@ test("results are found again across runs, and are not where version, input or w
     "not asked": [6, ["kept 5"]],
     "in a project": [6, []],
     together: [[1, 1, 1], ["once 1"]],
+    "short lived": [1, ["short lived 1"]],
+    "short lived again": [1, ["short lived 1"]],
+    "young enough": [1, []],
+    "however old": [1, []],
     // 2: a hit.
     statuses: [
       "caching.automatic ActionPhase.SUCCEEDED 2",
