@@ -1,6 +1,7 @@
-// Commands about what a server does by itself: triggers and backfills.
+// Commands about what a server does by itself: triggers, backfills, and telling of the ends of runs.
 import { Command } from "commander";
 import type { BackfillOptions } from "./commands/backfills.ts";
+import type { RuleOptions } from "./commands/notifications.ts";
 import type { FireOptions, PreviewOptions } from "./commands/triggers.ts";
 import type { CommonOptions } from "./place.ts";
 import { type Finish, optionsOf, positive, withCommonOptions, withRemoteOption } from "./program-options.ts";
@@ -9,6 +10,7 @@ import type { Io } from "./terminal.ts";
 export const automationCommands = (io: Io, finish: Finish): readonly Command[] => [
   triggerCommand(io, finish),
   backfillCommand(io, finish),
+  notifyCommand(io, finish),
 ];
 
 type Add = (name: string, description: string) => Command;
@@ -114,4 +116,59 @@ Examples:
     finish(await abortBackfill(id, optionsOf<CommonOptions>(abort), io));
   });
   return command.addCommand(abort);
+}
+
+function notifyCommand(io: Io, finish: Finish): Command {
+  const notify = new Command("notify").description(
+    "webhooks of a project on a server: who is told when runs have ended",
+  );
+  const add: Add = (name, description) => {
+    const command = withRemoteOption(withCommonOptions(new Command(name))).description(description);
+    notify.addCommand(command);
+    return command;
+  };
+  const allDomains = ["--all-domains", "those of all domains of the project, not of this one"] as const;
+  const set = add("set", "tell a webhook of all runs that end, or of those in some phases")
+    .argument("<name>", "of the rule")
+    .argument("<url>", "URL, or URL,failed,aborted")
+    .option(...allDomains);
+  set.action(async (name: string, url: string) => {
+    const { setRule } = await import("./commands/notifications.ts");
+    finish(await setRule(name, url, optionsOf<RuleOptions>(set), io));
+  });
+  const ls = add("ls", "the rules there are").option(...allDomains);
+  ls.action(async () => {
+    const { listRules } = await import("./commands/notifications.ts");
+    finish(await listRules(optionsOf<RuleOptions>(ls), io));
+  });
+  const rm = add("rm", "remove a rule")
+    .argument("<name>")
+    .option(...allDomains);
+  rm.action(async (name: string) => {
+    const { removeRule } = await import("./commands/notifications.ts");
+    finish(await removeRule(name, optionsOf<RuleOptions>(rm), io));
+  });
+  addDeliveries(add, io, finish);
+  return notify.addHelpText(
+    "after",
+    `
+Examples:
+  godwit notify set on-call https://example.org/hook,failed,timed_out
+  godwit notify log nightly`,
+  );
+}
+
+function addDeliveries(add: Add, io: Io, finish: Finish): void {
+  const log = add("log", "notifications, newest first, and what became of them").argument("[run]", "of this run only");
+  log.action(async (run: string | undefined) => {
+    const { listNotifications } = await import("./commands/notifications.ts");
+    finish(await listNotifications(run, optionsOf<CommonOptions>(log), io));
+  });
+  const retry = add("retry", "send a notification again, after its receiver was mended")
+    .argument("<run>")
+    .argument("<notification>", "its id");
+  retry.action(async (run: string, id: string) => {
+    const { retryNotification } = await import("./commands/notifications.ts");
+    finish(await retryNotification(run, id, optionsOf<CommonOptions>(retry), io));
+  });
 }

@@ -6,12 +6,12 @@ import { TriggerRevisionAction } from "#idl/flyteidl2/trigger/trigger_definition
 import type { DefinedTrigger } from "../core/automation.ts";
 import type { Backfill } from "../core/backfill.ts";
 import { GodwitError } from "../core/error.ts";
-import type { Notification } from "../core/notification.ts";
+import type { Notification, ProjectRule } from "../core/notification.ts";
 import type { RevisionAction } from "../core/trigger.ts";
 import type { TypedInterface } from "../core/value.ts";
 import { annotationsOf, automationMessage } from "../idl/automation-message.ts";
 import type { AutomationMessage } from "../idl/automation-service.ts";
-import { rulesMessage } from "../idl/notification-message.ts";
+import { projectRuleOf, ruleMessage, rulesMessage } from "../idl/notification-message.ts";
 import { inputsMessage } from "../idl/task-files.ts";
 import { msOfTimestamp, timestampOfMs } from "../idl/time-message.ts";
 import type { Connection } from "./connection.ts";
@@ -184,6 +184,42 @@ export class RemoteAutomation {
     return backfillState((await ask((options) => automation.abortBackfill({ ...this.#place, id }, options))).backfill);
   }
 
+  /** Those of this domain; or those that are for all domains of the project. */
+  async rules(isForAllDomains: boolean): Promise<readonly ProjectRule[]> {
+    const { ask, automation } = this.#connection;
+    const place = this.#rulePlace(isForAllDomains);
+    return (await ask((options) => automation.listRules(place, options))).rules.map(projectRuleOf);
+  }
+
+  /** In the place of those before. */
+  async setRules(rules: readonly ProjectRule[], isForAllDomains: boolean): Promise<void> {
+    const { ask, automation } = this.#connection;
+    const request = { ...this.#rulePlace(isForAllDomains), rules: rules.map(ruleMessage) };
+    await ask((options) => automation.setRules(request, options));
+  }
+
+  /** Newest first; of one run, or of all. */
+  notifications(run: string | null): Promise<readonly NotificationState[]> {
+    const { ask, automation } = this.#connection;
+    return everyPage(async (token) => {
+      const request = { ...this.#place, run: run ?? "", limit: pageSize, token };
+      const answer = await ask((options) => automation.listNotifications(request, options));
+      return { items: answer.notifications.map(notificationState), token: answer.token };
+    });
+  }
+
+  /** Sends it again, with the same id. */
+  async retryNotification(run: string, id: string): Promise<NotificationState> {
+    const { ask, automation } = this.#connection;
+    const { notification } = await ask((options) => automation.retryNotification({ ...this.#place, run, id }, options));
+    if (notification === undefined) throw new GodwitError("internal", "The server says nothing of the notification.");
+    return notificationState(notification);
+  }
+
+  #rulePlace(isForAllDomains: boolean) {
+    return isForAllDomains ? { ...this.#place, domain: "" } : this.#place;
+  }
+
   #protocolName({ task, name }: TriggerName) {
     return { org: "", ...this.#place, name, taskName: task };
   }
@@ -268,6 +304,17 @@ function backfillState(message: AutomationMessage<"Backfill"> | undefined): Back
     problem: message.problem || null,
   };
 }
+
+const notificationState = (message: AutomationMessage<"Notification">): NotificationState => ({
+  id: message.id,
+  run: message.run,
+  phase: message.phase,
+  url: message.url,
+  state: message.state as Notification["state"],
+  tries: message.tries,
+  problem: message.problem || null,
+  createdAtMs: msOf(message.createdAt) ?? 0,
+});
 
 /** A trigger of the code, as it goes along with its task. */
 export const triggerOfTask = (

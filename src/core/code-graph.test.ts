@@ -111,3 +111,13 @@ test("another task that mentions this one is no part of it, what computes with i
   assert.notEqual(of(both), of(both, edited(3)));
   assert.notEqual(of([[at(1)]]), of([[at(1)]], edited(2)));
 });
+
+test("a definition counts without its triggers only if the task is defined by the call that has them", () => {
+  const hashed = (hash: string, column: number) => {
+    const untriggered = { hash: "without", argumentsAt: [1, column] } as const;
+    return identify(graph({ "a.ts": esm([statement(1, "a", [], { hash, untriggered })]) }), [at(1)]);
+  };
+  assert.deepEqual(hashed("one", 20), hashed("other", 20));
+  // The definition is inside of the arguments, and the call around it is somebody else's.
+  assert.notDeepEqual(hashed("one", 3), hashed("other", 3));
+});

@@ -13,6 +13,8 @@
 // R5  What cannot be followed makes the identity unknown: a key that might lie is no key.
 // R6  The hash of a module covers the reached statements and what the names in them stand for.
 //     Statements that only declare have no order; those that compute or act keep theirs.
+// R7  What starts a task is no part of what it does: where a statement is known to be the call that defines a task,
+//     and no more, it counts without the triggers that are written there.
 import { canonicalJson, hashParts } from "./hash.ts";
 import type { CodeIdentity, SourceLocation } from "./task.ts";
 
@@ -44,6 +46,8 @@ export type Statement = {
   readonly functions: readonly Range[];
   /** R5: what in it cannot be followed, in words; null if nothing. */
   readonly unknown: string | null;
+  /** R7. Given if it is such a call, should the call before `argumentsAt` be the one that defines a task. */
+  readonly untriggered?: { readonly hash: string; readonly argumentsAt: Position };
 };
 
 export type Module = {
@@ -104,9 +108,23 @@ export function identify(
       `${at} defines the task in a function that runs after its module was loaded, so that its callers are not known`,
     );
   }
-  const reach = new Reach(graph, new Set(allCallSites.flat().flatMap((site) => placeOf(graph, site)?.statement ?? [])));
+  const definitions = new Set(allCallSites.flat().flatMap((site) => placeOf(graph, site)?.statement ?? []));
+  const reach = new Reach(graph, definitions, definingCalls(graph, [callSites, ...allCallSites]));
   for (const place of roots) if (place !== null) reach.root(place);
   return reach.identity();
+}
+
+/** R7. The first of a task's call sites is that of the call itself. */
+function definingCalls(graph: ModuleGraph, allCallSites: readonly (readonly SourceLocation[])[]): Set<Statement> {
+  const found = new Set<Statement>();
+  for (const [site] of allCallSites) {
+    const statement = site === undefined ? undefined : placeOf(graph, site)?.statement;
+    const start = statement?.range[0];
+    const end = statement?.untriggered?.argumentsAt;
+    if (site !== undefined && statement !== undefined && start !== undefined && end !== undefined)
+      if (isWithin([start, end], site)) found.add(statement);
+  }
+  return found;
 }
 
 const unknown = (reason: string): CodeIdentity => ({ type: "unknown", reason });
@@ -159,6 +177,8 @@ class Reach {
   readonly #graph: ModuleGraph;
   /** R4. */
   readonly #definitions: ReadonlySet<Statement>;
+  /** R7. */
+  readonly #definingCalls: ReadonlySet<Statement>;
   readonly #statements = new Map<string, Set<number>>();
   readonly #whole = new Set<string>();
   readonly #loaded = new Set<string>();
@@ -168,9 +188,10 @@ class Reach {
   readonly #unknown: string[] = [];
   #work: (() => void)[] = [];
 
-  constructor(graph: ModuleGraph, definitions: ReadonlySet<Statement>) {
+  constructor(graph: ModuleGraph, definitions: ReadonlySet<Statement>, definingCalls: ReadonlySet<Statement>) {
     this.#graph = graph;
     this.#definitions = definitions;
+    this.#definingCalls = definingCalls;
   }
 
   root({ path, index }: Place): void {
@@ -362,6 +383,7 @@ class Reach {
     const names = statement.mentions
       .filter((mention) => Object.hasOwn(imports, mention.split(".")[0] ?? ""))
       .map((mention) => `${mention}=${this.#meaningOf(path, mention).key}`);
-    return hashParts(statement.hash, ...names.sort(), ...statement.loads.map(originKey).sort());
+    const hash = this.#definingCalls.has(statement) ? (statement.untriggered?.hash ?? statement.hash) : statement.hash;
+    return hashParts(hash, ...names.sort(), ...statement.loads.map(originKey).sort());
   }
 }

@@ -18,6 +18,7 @@ import {
 } from "./free-names.ts";
 import { isPureStatement } from "./purity.ts";
 import { syntaxHash } from "./syntax-hash.ts";
+import { triggersIn } from "./trigger-syntax.ts";
 
 export type Source = {
   /** Relative to the project directory. */
@@ -230,7 +231,16 @@ class StatementReader {
       loads,
       functions,
       unknown: unknown[0] ?? null,
+      ...this.#untriggered(node),
     };
+  }
+
+  /** Its hash without the triggers that it gives a task. */
+  #untriggered(node: Node): Pick<Statement, "untriggered"> {
+    const found = triggersIn(node);
+    const first = ((found?.call.arguments ?? []) as readonly unknown[]).find(isNode);
+    if (found === null || first === undefined) return {};
+    return { untriggered: { hash: syntaxHash(node, found.triggers), argumentsAt: this.#position(first.start) } };
   }
 
   #range(node: Node): Range {

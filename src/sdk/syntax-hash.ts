@@ -3,12 +3,16 @@
 import { sha256Hex } from "../core/hash.ts";
 import { isNode, isTypeOnly, type Node, typeFields } from "./free-names.ts";
 
-export function syntaxHash(root: Node): string {
+/** `without`: a node that is taken for not being there, if it stands in a list. */
+export function syntaxHash(root: Node, without: Node | null = null): string {
   const parts: string[] = [];
   // Decorators may be given the types of what they decorate, when the code runs.
-  write(root, hasDecorators(root), parts);
+  write(root, { hasTypes: hasDecorators(root), without }, parts);
   return sha256Hex(parts.join("")).slice(0, 32);
 }
+
+/** `hasTypes`: types count, too. */
+type How = { readonly hasTypes: boolean; readonly without: Node | null };
 
 /** Where it stands, and what only the type checker reads. */
 const positionFields: readonly string[] = ["start", "end"];
@@ -24,33 +28,34 @@ const wrappers: readonly string[] = [
   "TSInstantiationExpression",
 ];
 
-function write(node: Node, hasTypes: boolean, parts: string[]): void {
-  if (!hasTypes && isTypeOnly(node)) return;
-  if (!hasTypes && wrappers.includes(node.type) && isNode(node.expression)) {
-    write(node.expression, hasTypes, parts);
+function write(node: Node, how: How, parts: string[]): void {
+  if (!how.hasTypes && isTypeOnly(node)) return;
+  if (!how.hasTypes && wrappers.includes(node.type) && isNode(node.expression)) {
+    write(node.expression, how, parts);
     return;
   }
   parts.push(node.type, "{");
   if (node.type === "Literal") parts.push(literal(node));
-  else writeFields(node, hasTypes, parts);
+  else writeFields(node, how, parts);
   parts.push("}");
 }
 
-function writeFields(node: Node, hasTypes: boolean, parts: string[]): void {
+function writeFields(node: Node, how: How, parts: string[]): void {
   for (const [field, value] of Object.entries(node)) {
-    if (field === "type" || positionFields.includes(field) || (!hasTypes && checkedFields.includes(field))) continue;
+    if (field === "type" || positionFields.includes(field) || (!how.hasTypes && checkedFields.includes(field)))
+      continue;
     // Left out fields are those that the parser fills in for nothing.
     if (value === null || value === undefined || value === false) continue;
     parts.push(field, ":");
-    writeValue(value, hasTypes, parts);
+    writeValue(value, how, parts);
   }
 }
 
-function writeValue(value: unknown, hasTypes: boolean, parts: string[]): void {
-  if (isNode(value)) write(value, hasTypes, parts);
+function writeValue(value: unknown, how: How, parts: string[]): void {
+  if (isNode(value)) write(value, how, parts);
   else if (Array.isArray(value)) {
     parts.push("[");
-    for (const element of value) writeValue(element, hasTypes, parts);
+    for (const element of value) if (element !== how.without) writeValue(element, how, parts);
     parts.push("]");
   } else parts.push(JSON.stringify(value), ",");
 }

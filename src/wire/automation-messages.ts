@@ -1,10 +1,9 @@
 // Triggers, backfills and notifications as AutomationService tells them.
 import type { Backfill } from "../core/backfill.ts";
-import { GodwitError } from "../core/error.ts";
-import { type Notification, type ProjectRule, toldPhases, webhookMethods } from "../core/notification.ts";
+import type { Notification } from "../core/notification.ts";
 import { scheduleText } from "../core/schedule.ts";
 import type { Trigger, TriggerKey } from "../core/trigger.ts";
-import type { AutomationInit, AutomationMessage } from "../idl/automation-service.ts";
+import type { AutomationInit } from "../idl/automation-service.ts";
 import { timestampOfMs } from "../idl/time-message.ts";
 
 const moment = (atMs: number | null | undefined) => (atMs == null ? undefined : timestampOfMs(atMs));
@@ -71,38 +70,6 @@ export function backfillMessage(backfill: Backfill): AutomationInit<"Backfill"> 
     endedAt: moment(backfill.endedAtMs),
     problem: backfill.problem ?? "",
   };
-}
-
-export const ruleMessage = ({ name, phases, target, isForAll }: ProjectRule): AutomationInit<"NotificationRule"> => ({
-  name,
-  phases: [...phases],
-  url: target.url,
-  method: target.method,
-  headers: Object.entries(target.headers).map(([header, value]) => ({ name: header, value })),
-  body: target.body ?? "",
-  byNameOnly: !isForAll,
-});
-
-export function projectRuleOf(message: AutomationMessage<"NotificationRule">): ProjectRule {
-  const { name, url, body, headers, byNameOnly } = message;
-  if (name === "") throw new GodwitError("invalid_argument", "Each rule for notifications has a name.");
-  return {
-    name,
-    phases: message.phases.map((phase) => oneOf(phase, toldPhases, "A run ends in")),
-    target: {
-      url,
-      method: message.method === "" ? "POST" : oneOf(message.method, webhookMethods, "A webhook is called with"),
-      headers: Object.fromEntries(headers.map(({ name: header, value }) => [header, value])),
-      body: body === "" ? null : body,
-    },
-    isForAll: !byNameOnly,
-  };
-}
-
-function oneOf<T extends string>(text: string, known: readonly T[], what: string): T {
-  const found = known.find((each) => each === text);
-  if (found !== undefined) return found;
-  throw new GodwitError("invalid_argument", `${what} ${known.join(", ")}, not ${JSON.stringify(text)}.`);
 }
 
 export const noticeMessage = (notice: Notification): AutomationInit<"Notification"> => ({

@@ -3,15 +3,9 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import type { Scope, TriggerName } from "../control/control.ts";
 import { type AutomationMessage, AutomationService } from "../idl/automation-service.ts";
+import { projectRuleOf, ruleMessage } from "../idl/notification-message.ts";
 import { msOfTimestamp } from "../idl/time-message.ts";
-import {
-  backfillMessage,
-  noticeMessage,
-  projectRuleOf,
-  ruleMessage,
-  tickMessage,
-  triggerMessage,
-} from "./automation-messages.ts";
+import { backfillMessage, noticeMessage, tickMessage, triggerMessage } from "./automation-messages.ts";
 import { type Paging, rowsOf } from "./filters.ts";
 import { type Asking, askingOf, present, required, scopeOf } from "./identifiers.ts";
 import type { WireParts } from "./parts.ts";

@@ -154,6 +154,23 @@ test("a webhook is called when the run has ended, if it is in one of the phases"
   );
 });
 
+test("a project's webhook is told of all its runs, and the log says what became of it", async () => {
+  const { port } = receiver.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/all`;
+  await godwit("notify", "set", "team", `${url},succeeded`);
+  await godwit("notify", "set", "team", `${url},succeeded,aborted`);
+  const [rule, ...others] = await godwit("notify", "ls");
+  assert.deepEqual([rule.rule, rule.phases, others], ["team", ["succeeded", "aborted"], []]);
+  const { run } = await godwit("trigger", "fire", "daily.main", "by-hand");
+  await until("the run's end was told", async () => {
+    const [notification] = await godwit("notify", "log", run);
+    return notification?.state === "delivered" && notification.url === url;
+  });
+  assert.equal(received.at(-1)?.run.name, run);
+  assert.deepEqual(await godwit("notify", "rm", "team"), { rule: "team", removed: true });
+  assert.deepEqual(await godwit("notify", "ls"), []);
+});
+
 test("another schedule is another revision, and a deleted trigger is gone", async () => {
   near.write("daily.ts", tasks("30 4 * * *"));
   await godwit("deploy", "daily.ts");
