@@ -26,11 +26,13 @@ const codes: Record<ErrorCode, { readonly code: number; readonly status: number 
 
 /** gRPC says them in a header, for which clients have little room. */
 const maxMessageChars = 4_000;
+/** What to do stands at the end. */
+const lastChars = 1_000;
 
-/** Within the bound, and in whole characters. */
+/** Within the bound, and in whole characters: what is long in a message is what it quotes. */
 export function told(message: string): string {
-  const text = message.length <= maxMessageChars ? message : `${message.slice(0, maxMessageChars)}…`;
-  return text.toWellFormed();
+  if (message.length <= maxMessageChars) return message.toWellFormed();
+  return `${message.slice(0, maxMessageChars - lastChars)} … ${message.slice(-lastChars)}`.toWellFormed();
 }
 
 export const statusOf = (code: ErrorCode): number => codes[code].status;

@@ -139,7 +139,7 @@ test("inputs and outputs are written from the values where they are missing, and
   assert.equal(inputs, join(storage.root, "runs/flytesnacks/development/swift-run/a0/inputs.pb"));
   await storage.ensureActionInputs(place, { n: { type: "integer", value: "4" } }, types);
   assert.deepEqual(inputsOf(await storage.readInputs(inputs), types), { n: { type: "integer", value: "3" } });
-  const uri = await storage.ensureOutputs(place, { o0: { type: "integer", value: "9" } }, types);
+  const uri = await storage.ensureOutputs(place, async () => ({ o0: { type: "integer", value: "9" } }), types);
   assert.equal(uri, storage.attempt(place).dir);
   assert.deepEqual(outputsOf(readFileSync(join(uri, "outputs.pb")), types), { o0: { type: "integer", value: "9" } });
 });

@@ -95,9 +95,9 @@ export type Storage = {
   /** Replaces what is there. */
   writeOutputs(place: AttemptPlace, literals: Literals, types: TypedInterface): Promise<void>;
   /** The attempt's directory, with `outputs.pb` in it: written from the literals unless it is there (R1). */
-  ensureOutputs(place: AttemptPlace, literals: Literals, types: TypedInterface): Promise<string>;
+  ensureOutputs(place: AttemptPlace, literals: () => Promise<Literals>, types: TypedInterface): Promise<string>;
   /** As `ensureOutputs` for a trace, which has no attempts: the path of its `outputs.pb`, beside its inputs. */
-  ensureTraceOutputs(place: ActionPlace, literals: Literals): Promise<string>;
+  ensureTraceOutputs(place: ActionPlace, literals: () => Promise<Literals>): Promise<string>;
   /** What a trace has left of its failure; null: nothing. */
   readTraceError(place: ActionPlace): Promise<Uint8Array | null>;
   /** A blob as a plain file of that name. */
@@ -184,13 +184,13 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     ensureOutputs: async (place, literals, types) => {
       const { dir, outputs } = attemptPathsOf(root, place);
       if (!(await isThere(outputs)))
-        await write(outputs, await outputsBytes(await exports.literals(literals), types), false);
+        await write(outputs, await outputsBytes(await exports.literals(await literals()), types), false);
       return dir;
     },
     ensureTraceOutputs: async (place, literals) => {
       const path = join(actionDirOf(root, place), "outputs.pb");
       if (!(await isThere(path)))
-        await write(path, await outputsBytes(await exports.literals(literals), untyped), false);
+        await write(path, await outputsBytes(await exports.literals(await literals()), untyped), false);
       return path;
     },
     readTraceError: (place) => readOptional(join(actionDirOf(root, place), "error.pb"), maxErrorBytes),

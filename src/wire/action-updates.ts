@@ -22,6 +22,9 @@ import type { WireParts } from "./parts.ts";
 
 export type UpdateMessage = NonNullable<MessageInitShape<typeof WatchResponseSchema>["message"]>;
 
+/** Children whose outputs are looked for together. */
+const atOnce = 50;
+
 export async function* childUpdates(
   parts: WireParts,
   { scope, run, action }: ActionRef,
@@ -32,8 +35,12 @@ export async function* childUpdates(
       yield { message: { case: "controlMessage", value: { sentinel: true } } };
       continue;
     }
-    for (const child of await parts.control.describe(update.actions))
-      yield { message: { case: "actionUpdate", value: await updateOf(parts, { scope, run, action }, child) } };
+    const described = await parts.control.describe(update.actions);
+    for (let from = 0; from < described.length; from += atOnce) {
+      const group = described.slice(from, from + atOnce);
+      const values = await Promise.all(group.map((child) => updateOf(parts, { scope, run, action }, child)));
+      for (const value of values) yield { message: { case: "actionUpdate", value } };
+    }
   }
   // A stream that ends is taken up again; one that is cancelled is not.
   throw new GodwitError("unavailable", "The watch has been stopped here. Ask again.");

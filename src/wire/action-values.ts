@@ -50,7 +50,9 @@ export async function outputsPath(
   spec: TaskSpec | null,
 ): Promise<string | null> {
   if (!isSuccess(action.phase) || action.outputs === null || action.type === "condition") return null;
-  const literals = await control.literals(action.outputs);
+  const { outputs } = action;
+  // Read only if the file is missing: of a parent that starts again all children are told once more.
+  const literals = () => control.literals(outputs);
   const attempt = Math.max(action.attempt, 1);
   if (action.type === "trace") return storage.ensureTraceOutputs(place, literals);
   return storage.ensureOutputs({ ...place, attempt }, literals, interfaceOf(spec));

@@ -6,7 +6,7 @@ import type { ActionIdentifier } from "#idl/flyteidl2/common/identifier_pb.js";
 import type { ConditionAction, TaskAction, TraceAction } from "#idl/flyteidl2/workflow/run_definition_pb.js";
 import type { Enqueued } from "../control/control.ts";
 import type { ActionError } from "../core/action.ts";
-import { GodwitError } from "../core/error.ts";
+import { GodwitError, isGodwitError } from "../core/error.ts";
 import type { TaskSpec } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import { containerErrorOf } from "../idl/error-message.ts";
@@ -96,7 +96,18 @@ async function tracedOutputs({ storage }: WireParts, { outputs, spec }: TraceAct
   const uri = outputs?.outputUri ?? "";
   // It returned nothing.
   if (uri === "") return {};
-  return outputsOf(await storage.readInputs(uri), interfaceOf(spec?.interface));
+  const bytes = await storage.readInputs(uri);
+  return ofCaller(() => outputsOf(bytes, interfaceOf(spec?.interface)));
+}
+
+/** Bytes that are no message were the parent's to write, and none of ours that got lost. */
+function ofCaller<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!isGodwitError(error) || error.code !== "data_loss") throw error;
+    throw new GodwitError("invalid_argument", error.message, { cause: error });
+  }
 }
 
 /** The message has no field for it: it lies beside the inputs, if the trace declares outputs. */
@@ -106,7 +117,7 @@ async function tracedError(
   trace: TraceAction,
 ): Promise<ActionError> {
   const bytes = await storage.readTraceError({ ...scope, run, action });
-  if (bytes !== null) return containerErrorOf(bytes);
+  if (bytes !== null) return ofCaller(() => containerErrorOf(bytes));
   return {
     code: "Unknown",
     message: `The trace "${trace.name}" failed, and its process did not say why.`,
