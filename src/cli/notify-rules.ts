@@ -14,7 +14,7 @@ export function notifyRule(text: string): NotificationRule {
   }
   const last = words.at(-1) ?? "";
   if (words.length > 1 && /^[a-z_-]*$/.test(last))
-    throw usageError(`--notify: a run ends in ${toldPhases.join(", ")}, not in "${last}".`);
+    throw usageError(`A run ends in ${toldPhases.join(", ")}, not in "${last}".`);
   const target = { url: words.join(","), method: "POST", headers: {}, body: null } as const;
   const rule = { phases: phases.length === 0 ? toldPhases : phases, target };
   checkRules([rule]);

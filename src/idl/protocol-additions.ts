@@ -91,6 +91,8 @@ export function registryOf(additions: Additions): Registry {
 function fieldInit(name: string, [number, type, label]: Field, full: (name: string) => string) {
   const field: MessageInitShape<typeof FieldDescriptorProtoSchema> = {
     name,
+    // What a compiler of the protocol would write down: without it, the field has no name in JSON.
+    jsonName: name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
     number,
     label: label === "repeated" ? Label.REPEATED : Label.OPTIONAL,
   };

@@ -1,7 +1,7 @@
 // Triggers over the protocol, and what our own service tells of them, as a client sees it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, fromJson, toJson } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { TaskSpecSchema } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
@@ -55,6 +55,14 @@ test("annotations of a trigger's run spec say what becomes of missed and overlap
     triggers.map(({ catchUp, overlap, schedule: when, active }) => [catchUp, overlap, when, active]),
     [["latest", "queue", "0 3 * * * (Europe/Berlin)", true]],
   );
+});
+
+test("our own service can be asked in JSON", () => {
+  const { output } = AutomationService.method.listTriggers;
+  const json = { triggers: [{ name: { task: "env.main" }, nextTick: "2026-03-01T02:00:00Z", catchUp: "all" }] };
+  const message = fromJson(output, json);
+  assert.deepEqual(toJson(output, message), json);
+  assert.equal(message.triggers[0]?.name?.task, "env.main");
 });
 
 test("a policy that there is not is refused with those that there are", async (t) => {
