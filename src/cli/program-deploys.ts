@@ -38,7 +38,8 @@ function promoteCommand(io: Io, finish: Finish): Command {
     .argument("<task>", "its full name")
     .argument("<version>")
     .requiredOption("--to <domain>", "where it is to be: staging, production")
-    .addHelpText("after", "\nExample:\n  godwit promote penguins.main v3 --to production");
+    .option("--triggers", "with the triggers that it has here")
+    .addHelpText("after", "\nExample:\n  godwit promote penguins.main v3 --to production --triggers");
   command.action(async (task: string, version: string) => {
     const { promote } = await import("./commands/deploy.ts");
     finish(await promote(task, version, optionsOf<PromoteOptions>(command), io));

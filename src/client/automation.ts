@@ -104,6 +104,24 @@ export class RemoteAutomation {
     });
   }
 
+  /** Those of a version of a task as they are deployed here, to be deployed elsewhere. */
+  async deployed(task: string, version: string): Promise<readonly MessageInitShape<typeof TaskTriggerSchema>[]> {
+    const { ask, triggers } = this.#connection;
+    const states = (await this.triggers(task)).filter(({ taskVersion }) => taskVersion === version);
+    return Promise.all(
+      states.map(async (state) => {
+        const name = this.#protocolName(state);
+        const { trigger } = await ask((options) => triggers.getTriggerDetails({ name }, options));
+        const { spec, automationSpec } = trigger ?? {};
+        if (spec === undefined || automationSpec === undefined)
+          throw new GodwitError("internal", `The server does not say what the trigger ${state.name} of ${task} does.`);
+        const { active, inputs, runSpec, description } = spec;
+        const said = { active, description, ...(inputs && { inputs }), ...(runSpec && { runSpec }) };
+        return { name: state.name, automationSpec, spec: said };
+      }),
+    );
+  }
+
   async setActive(trigger: TriggerName, active: boolean): Promise<void> {
     const { ask, triggers } = this.#connection;
     await ask((options) => triggers.updateTriggers({ names: [this.#protocolName(trigger)], active }, options));

@@ -151,8 +151,8 @@ export class Client {
     await this.connection.ask((options) => tasks.deployTask({ taskId, spec: sentSpec(spec, code), triggers }, options));
   }
 
-  /** Makes a version of this client's domain one of another domain too, without a rebuild. */
-  async promote(name: string, version: string, to: string): Promise<void> {
+  /** Makes a version of this client's domain one of another domain too, without a rebuild; if asked to, with its triggers. */
+  async promote(name: string, version: string, to: string, { triggers = false } = {}): Promise<void> {
     if (to === this.connection.domain)
       throw new GodwitError(
         "invalid_argument",
@@ -161,7 +161,8 @@ export class Client {
     const { project, tasks } = this.connection;
     const spec = taskSpecMessage((await this.task(name, version)).spec);
     const taskId = { org: "", project, domain: to, name, version };
-    await this.connection.ask((options) => tasks.deployTask({ taskId, spec, triggers: [] }, options));
+    const taken = triggers ? await this.automation.deployed(name, version) : [];
+    await this.connection.ask((options) => tasks.deployTask({ taskId, spec, triggers: [...taken] }, options));
   }
 
   /** A version of null is the one that was deployed last. */

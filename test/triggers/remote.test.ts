@@ -171,6 +171,22 @@ test("a project's webhook is told of all its runs, and the log says what became 
   assert.deepEqual(await godwit("notify", "ls"), []);
 });
 
+test("a version is promoted with its triggers, if that is asked for", async () => {
+  const [{ version }] = await godwit("get", "tasks", "--remote");
+  await godwit("promote", "daily.main", version, "--to", "staging");
+  assert.deepEqual(await godwit("get", "triggers", "--domain", "staging"), []);
+  await godwit("promote", "daily.main", version, "--to", "production", "--triggers");
+  const there = await godwit("get", "triggers", "--domain", "production");
+  const policies = there.map(({ trigger, catchUp, overlap }: Record<string, unknown>) => [trigger, catchUp, overlap]);
+  assert.deepEqual(policies, [
+    ["by-hand", null, null],
+    ["nightly", "latest", "skip"],
+  ]);
+  const { run } = await godwit("trigger", "fire", "daily.main", "by-hand", "--domain", "production");
+  const fired = new Client({ endpoint: server.endpoint, domain: "production" }).run(run);
+  assert.equal((await fired.ended()).phase, "succeeded");
+});
+
 test("another schedule is another revision, and a deleted trigger is gone", async () => {
   near.write("daily.ts", tasks("30 4 * * *"));
   await godwit("deploy", "daily.ts");

@@ -12,7 +12,7 @@ import { plural } from "../text.ts";
 import { sourceOf } from "./run.ts";
 
 export type DeployOptions = CommonOptions & { readonly version?: string };
-export type PromoteOptions = CommonOptions & { readonly to: string };
+export type PromoteOptions = CommonOptions & { readonly to: string; readonly triggers?: boolean };
 
 /** Of the digest of a bundle: enough that nobody has two that are alike. */
 const versionLength = 12;
@@ -62,7 +62,7 @@ function triggerText({ task, name, automation, isActive }: DefinedTrigger): stri
 
 export async function promote(task: string, version: string, options: PromoteOptions, io: Io): Promise<number> {
   const { client } = clientFor(options, io);
-  await client.promote(task, version, options.to);
+  await client.promote(task, version, options.to, { triggers: options.triggers === true });
   const { project, domain } = client.connection;
   if (options.json === true) await writeJson(io, { task, version, project, from: domain, to: options.to });
   else {
