@@ -64,7 +64,7 @@ async function upload(request: PageRequest, response: NodeResponse, files: FileS
     }
   };
   try {
-    await files.writeUpload(`${files.root}/${name}`, counted(), { maxBytes, md5: md5 ?? announcedMd5(request) });
+    await files.writeUpload(`${files.root}/${name}`, counted(), { maxBytes, md5: wantedMd5(md5, request) });
   } catch (error) {
     if (!isOver) throw error;
     tooLarge();
@@ -75,11 +75,16 @@ async function upload(request: PageRequest, response: NodeResponse, files: FileS
 }
 
 /** What a client says of its own accord is checked as well. */
-function announcedMd5({ headers }: PageRequest): Uint8Array | null {
+function wantedMd5(signed: Uint8Array | null, { headers }: PageRequest): Uint8Array | null {
   const text = headers.get("content-md5");
-  if (text === null) return null;
+  if (text === null) return signed;
   const md5 = Buffer.from(text, "base64");
-  if (md5.length === 16) return md5;
+  if (md5.length === 16 && (signed === null || md5.equals(signed))) return md5;
+  if (md5.length === 16)
+    throw new GodwitError(
+      "invalid_argument",
+      "The header Content-MD5 says another MD5 than the link was made for. Ask for a link for this content.",
+    );
   throw new GodwitError("invalid_argument", "The header Content-MD5 has to be the 16 bytes of an MD5 in base64.");
 }
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,13 +63,27 @@ export async function serverProcess(
       return child?.pid ?? 0;
     },
     said: () => said,
-    processes: () => processesWith("GODWIT_TEST_MARK", mark),
+    processes: () => [...new Set([...processesWith("GODWIT_TEST_MARK", mark), ...processesAbout(dataDir)])],
     remove: () => {
-      for (const pid of processesWith("GODWIT_TEST_MARK", mark)) process.kill(pid, "SIGKILL");
+      for (const pid of [...processesWith("GODWIT_TEST_MARK", mark), ...processesAbout(dataDir)])
+        process.kill(pid, "SIGKILL");
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }
+
+/** Whose command line names the directory: tasks are not given the server's environment. */
+const processesAbout = (directory: string): readonly number[] =>
+  readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(join("/proc", pid, "cmdline"), "utf8").includes(directory);
+      } catch {
+        return false; // Ended in between.
+      }
+    })
+    .map(Number);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
