@@ -1,0 +1,70 @@
+// What starts quickly loads little: what a command does not need stays unloaded. Times depend on the machine; what is
+// loaded does not.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { makeProject, type Project, until } from "./project.ts";
+
+let project: Project;
+before(() => {
+  project = makeProject();
+  project.write(
+    "square.ts",
+    `import { environment } from "godwit";
+import { z } from "zod";
+const env = environment({ name: "numbers" });
+export const square = env.task({ name: "square", input: z.object({ x: z.int() }), output: z.int() }, async ({ x }) => x * x);
+`,
+  );
+});
+after(() => project.remove());
+
+const preload = pathToFileURL(join(import.meta.dirname, "fixtures/loaded-modules.ts")).href;
+const environment = () => ({ NODE_OPTIONS: `--import=${preload}`, LOADED_MODULES: join(project.dir, "loaded.txt") });
+const loaded = (): string => readFileSync(join(project.dir, "loaded.txt"), "utf8");
+
+const protocol = /node_modules\/(@bufbuild|@connectrpc)\//;
+const serving = /node_modules\/(fastify|prom-client|pino)\/|src\/(server|wire)\//;
+/** Node's second HTTP client, which comes along with any import of its first, and with the first `Headers`: 14 MB, 40 ms. */
+const undici = /internal\/deps\/undici/;
+
+async function loadedBy(...args: readonly string[]): Promise<string> {
+  const { code, stderr } = await project.run(args, environment());
+  assert.equal(code, 0, stderr);
+  return loaded();
+}
+
+test("a local command loads nothing of the protocol, of the server, or of HTTP", async () => {
+  for (const args of [["run", "square.ts", "--x", "3"], ["get", "runs"], ["--help"]]) {
+    const modules = await loadedBy(...args);
+    assert.match(modules, /src\/cli\/main\.ts/);
+    for (const unwanted of [protocol, serving, undici, /NativeModule (http|https|http2|tls)$/m])
+      assert.doesNotMatch(modules, unwanted, args.join(" "));
+  }
+});
+
+test("a server that nobody has called loads no library for pages, metrics and logs", async () => {
+  const port = await freePort();
+  const server = project.start(["server", "--port", String(port), "--log-level", "silent"], environment());
+  const isReady = async (): Promise<boolean> =>
+    (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.status === 200;
+  await until(isReady, "the server is ready");
+  server.process.kill("SIGTERM");
+  const { code, stderr } = await server.ended;
+  assert.equal(code, 0, stderr);
+  assert.match(loaded(), protocol);
+  assert.doesNotMatch(loaded(), /node_modules\/(fastify|prom-client|pino|@connectrpc\/connect-node)\//);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { readonly port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
