@@ -60,6 +60,29 @@ test("a server that nobody has called loads no library for pages, metrics and lo
   assert.doesNotMatch(loaded(), /node_modules\/(fastify|prom-client|pino|@connectrpc\/connect-node)\//);
 });
 
+test("an idle server gives back the memory that its start took", { skip: process.platform !== "linux" }, async (t) => {
+  const port = await freePort();
+  const { process: server, ended } = project.start(["server", "--port", String(port)]);
+  t.after(() => server.kill("SIGKILL"));
+  const residentMB = (): number => {
+    const [, kB] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8")) ?? [];
+    return Number(kB) / 1_000;
+  };
+  const list = `http://127.0.0.1:${port}/flyteidl2.project.ProjectService/ListProjects`;
+  const call = () =>
+    fetch(list, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+      signal: AbortSignal.timeout(10_000),
+    });
+  await until(async () => (await call().catch(() => null))?.status === 200, "a call is answered");
+  await until(() => residentMB() <= 110, "it has 110 MB or less");
+  assert.equal((await call()).status, 200);
+  server.kill("SIGTERM");
+  assert.equal((await ended).code, 0);
+});
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -3,6 +3,7 @@ import type { Service } from "../service.ts";
 import type { ServerFlags, ServerSettings } from "../settings/settings.ts";
 import { Interrupted, Interrupts } from "./interrupts.ts";
 import { type CommonOptions, userName } from "./place.ts";
+import { giveBackWhenQuiet } from "./quiet-memory.ts";
 import { type Io, paintFor, writeLine } from "./terminal.ts";
 
 /** As commander collects them. */
@@ -35,6 +36,7 @@ export async function serveUntilStopped(serving: Serving): Promise<number> {
     const log = openLog({ level, format, write: (line) => io.stderr.write(line) });
     const service = await openService({ dataDir, engine, server, images, user: userName(io), log });
     let stop = async (): Promise<void> => {};
+    const keepMemory = giveBackWhenQuiet();
     try {
       await announce(service, serving, Math.round(performance.now() - startedAtMs));
       // Whoever calls before it is done waits for it, and is told if it fails, as the log is.
@@ -42,6 +44,7 @@ export async function serveUntilStopped(serving: Serving): Promise<number> {
       stop = (await serving.begin?.(service)) ?? stop;
       return await interrupts.race(new Promise<never>(() => {}));
     } finally {
+      keepMemory();
       log.info({}, "stopping: calls may finish, and runs go on with the next start");
       await stop();
       await service.close();
