@@ -15,6 +15,7 @@ import {
   Client,
   type ConnectOptions,
   type DeployedSummary,
+  type RemoteAutomation,
   type SentCode,
   type Startable,
   type StartOptions,
@@ -29,7 +30,18 @@ import type { InferInput, InferOutput, Schema } from "./sdk/schema.ts";
 import type { Task } from "./sdk/task.ts";
 import { validInput } from "./sdk/validation.ts";
 
-export type { ConnectOptions, StartOptions } from "./client/client.ts";
+export type {
+  BackfillPeriod,
+  BackfillState,
+  ConnectOptions,
+  NotificationState,
+  RemoteAutomation,
+  RevisionSummary,
+  StartOptions,
+  TriggerName,
+  TriggerState,
+  TriggerTick,
+} from "./client/client.ts";
 export type { RunUpdate } from "./client/remote-run.ts";
 export type { RunHandle } from "./client/run-handle.ts";
 export { GodwitError } from "./core/error.ts";
@@ -60,6 +72,8 @@ export interface GodwitClient {
   promote(task: string, version: string, to: string): Promise<void>;
   /** One of each task: the version that was deployed last. */
   tasks(): AsyncIterable<DeployedSummary>;
+  /** Triggers, backfills, and who is told of the ends of runs. */
+  readonly automation: RemoteAutomation;
   /** Removes what was kept for the time of this client. */
   close(): Promise<void>;
 }
@@ -95,6 +109,7 @@ export function connect(options: ConnectOptions = {}): GodwitClient {
     deploy: (file, { version } = {}) => deploy(client, file, version),
     promote: (task, version, to) => client.promote(task, version, to),
     tasks: () => deployedTasks(client),
+    automation: client.automation,
     close: () => work.close(),
   };
 }

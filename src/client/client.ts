@@ -33,6 +33,8 @@ import { upload } from "./uploads.ts";
 export type {
   BackfillPeriod,
   BackfillState,
+  NotificationState,
+  RemoteAutomation,
   RevisionSummary,
   TriggerName,
   TriggerState,
