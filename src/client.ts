@@ -20,11 +20,11 @@ import {
   type Startable,
   type StartOptions,
 } from "./client/client.ts";
+import { literalsOfJson } from "./client/json-inputs.ts";
 import { RunHandle } from "./client/run-handle.ts";
 import { inBundle } from "./core/code-graph.ts";
 import { GodwitError } from "./core/error.ts";
-import type { Literals, TypedInterface } from "./core/value.ts";
-import { literalFromJson } from "./idl/idl.ts";
+import type { Literals } from "./core/value.ts";
 import { bundleFile, type CodeBundle, storeBundle } from "./sdk/bundle.ts";
 import type { InferInput, InferOutput, Schema } from "./sdk/schema.ts";
 import type { Task } from "./sdk/task.ts";
@@ -99,7 +99,7 @@ export function connect(options: ConnectOptions = {}): GodwitClient {
     { version, ...more }: StartOptions & { readonly version?: string },
   ) => {
     const task = await client.task(name, version ?? null);
-    const inputs = literalsOf(task.spec.interface, input, name);
+    const inputs = literalsOfJson(task.spec, input as { readonly [name: string]: unknown });
     return new RunHandle(client, await start({ type: "deployed", task }, inputs, more), null);
   };
   return {
@@ -153,20 +153,6 @@ function sourceOf({ definition: { callSites, fullName, deployed } }: Task): stri
   throw new GodwitError(
     "invalid_argument",
     `${fullName} is deployed, and no task of this program: start it by its name, client.run("${fullName}", …).`,
-  );
-}
-
-function literalsOf({ inputs }: TypedInterface, given: object, task: string): Literals {
-  const values = given as { readonly [name: string]: unknown };
-  const unknown = Object.keys(values).find((name) => !inputs.some((input) => input.name === name));
-  if (unknown !== undefined)
-    throw new GodwitError(
-      "invalid_argument",
-      `The task ${task} has no input "${unknown}". It has: ${inputs.map(({ name }) => name).join(", ") || "none"}.`,
-    );
-  const present = inputs.filter(({ name }) => values[name] !== undefined);
-  return Object.fromEntries(
-    present.map(({ name, type }) => [name, literalFromJson(type, values[name], `${task}: input ${name}`)]),
   );
 }
 

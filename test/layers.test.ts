@@ -117,7 +117,7 @@ const layers: Layers = {
   },
   "service.ts": { may: ["core", "settings", "auth", "flyte.ts", "godwit.ts", "server/"] },
   client: {
-    doors: ["client/remote-control.ts", "client/remote-run.ts", "client/run-handle.ts"],
+    doors: ["client/json-inputs.ts", "client/remote-control.ts", "client/remote-run.ts", "client/run-handle.ts"],
     may: ["core", "idl", "blob", "sdk", "sdk/errors.ts", "control"],
     packages: ["#idl", "@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"],
   },

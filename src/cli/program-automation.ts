@@ -40,7 +40,9 @@ function triggerCommand(io: Io, finish: Finish): Command {
     return command;
   };
   addChanges(add, io, finish);
-  const fire = add("fire", "start a run of it now").option("--name <name>", "name of the run");
+  const fire = add("fire", "start a run of it now")
+    .option("--name <name>", "name of the run")
+    .option("--inputs <json>", "inputs in the place of the trigger's, as one JSON object; @file reads a file");
   fire.action(async (task: string, name: string) => {
     const { fireTrigger } = await import("./commands/triggers.ts");
     finish(await fireTrigger({ task, name }, optionsOf<FireOptions>(fire), io));

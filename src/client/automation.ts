@@ -1,6 +1,7 @@
 // Triggers, backfills and rules for notifications of a server, in domain words. Flyte's protocol has calls for a part of
 // it; the rest goes through our own service, which only Godwit has.
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Inputs } from "#idl/flyteidl2/task/common_pb.js";
 import type { TaskTriggerSchema } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { TriggerRevisionAction } from "#idl/flyteidl2/trigger/trigger_definition_pb.js";
 import type { DefinedTrigger } from "../core/automation.ts";
@@ -132,12 +133,14 @@ export class RemoteAutomation {
     await ask((options) => triggers.deleteTriggers({ names: [this.#protocolName(trigger)] }, options));
   }
 
-  /** Starts a run as the trigger has it, now. The same again under the same name is the same run. */
-  async fire(trigger: TriggerName, run: string): Promise<void> {
+  /** Starts a run as the trigger has it, now. `inputs` go before its own. The same again under the same name is the same run. */
+  async fire(trigger: TriggerName, run: string, inputs?: Inputs): Promise<void> {
     const { ask, runs } = this.#connection;
+    const inputWrapper =
+      inputs === undefined ? ({ case: undefined } as const) : ({ case: "inputs", value: inputs } as const);
     const id = { case: "runId", value: { org: "", ...this.#place, name: run } } as const;
     const task = { case: "triggerName", value: this.#protocolName(trigger) } as const;
-    await ask((options) => runs.createRun({ id, task }, options));
+    await ask((options) => runs.createRun({ id, task, inputWrapper }, options));
   }
 
   /** Newest first; of a trigger that was removed, too. */

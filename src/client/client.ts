@@ -23,8 +23,9 @@ import { inputsMessage } from "../idl/task-files.ts";
 import { taskSpecMessage, taskSpecOf } from "../idl/task-spec-message.ts";
 import { withUploadedBundle } from "../idl/uploaded-bundle.ts";
 import type { CodeBundle } from "../sdk/bundle.ts";
-import { RemoteAutomation, triggerOfTask } from "./automation.ts";
+import { RemoteAutomation, type TriggerName, triggerOfTask } from "./automation.ts";
 import { type Connection, type ConnectOptions, openConnection } from "./connection.ts";
+import { literalsOfJson } from "./json-inputs.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { sentLiterals } from "./sent-values.ts";
 import { type DeployedVersion, deployedVersion } from "./task-views.ts";
@@ -129,6 +130,21 @@ export class Client {
 
   async #create(request: CreateRunRequest): Promise<void> {
     await this.connection.ask((options) => this.connection.runs.createRun(request, options));
+  }
+
+  /**
+   * Starts a run of a trigger, now; what is given of inputs goes before the trigger's own, as JSON. The same again under
+   * the same name is the same run.
+   */
+  async fire(trigger: TriggerName, run: string, inputs: { readonly [name: string]: unknown }): Promise<RemoteRun> {
+    if (Object.keys(inputs).length === 0) await this.automation.fire(trigger, run);
+    else {
+      const state = (await this.automation.triggers(trigger.task)).find(({ name }) => name === trigger.name);
+      const { spec } = await this.task(trigger.task, state?.taskVersion ?? null);
+      const literals = literalsOfJson(spec, inputs);
+      await this.automation.fire(trigger, run, inputsMessage(literals, spec.interface));
+    }
+    return new RemoteRun(this.connection, run);
   }
 
   run(name: string): RemoteRun {

@@ -104,6 +104,8 @@ test("a deployed task has its triggers, with their policies and the next tick; t
 test("who fires a trigger gets a run with its inputs; one that is deactivated has no next tick", async () => {
   const { run } = await godwit("trigger", "fire", "daily.main", "by-hand");
   assert.deepEqual(await outputOf(run), { type: "string", value: "2026-01-02T00:00:00.000Z 1" });
+  const other = await godwit("trigger", "fire", "daily.main", "by-hand", "--inputs", '{"depth": 7}');
+  assert.deepEqual(await outputOf(other.run), { type: "string", value: "2026-01-02T00:00:00.000Z 7" });
   await godwit("trigger", "deactivate", "daily.main", "nightly");
   const [, nightly] = await godwit("get", "triggers", "daily.main");
   assert.deepEqual([nightly.active, nightly.nextTick], [false, null]);

@@ -1,6 +1,7 @@
 // `godwit get triggers`, `godwit trigger …`: what starts runs by itself on a server.
 import { randomUUID } from "node:crypto";
 import type { TriggerName, TriggerState, TriggerTick } from "../../client/client.ts";
+import { jsonInputs } from "../input-values.ts";
 import { momentText } from "../moments.ts";
 import type { CommonOptions } from "../place.ts";
 import { clientFor } from "../remote-session.ts";
@@ -8,7 +9,7 @@ import { type Io, paintFor, write, writeJson, writeLine } from "../terminal.ts";
 import { ageText, table } from "../text.ts";
 
 export type PreviewOptions = CommonOptions & { readonly count: number };
-export type FireOptions = CommonOptions & { readonly name?: string };
+export type FireOptions = CommonOptions & { readonly name?: string; readonly inputs?: string };
 
 export async function getTriggers(task: string | undefined, options: CommonOptions, io: Io): Promise<number> {
   const { client } = clientFor(options, io);
@@ -79,7 +80,7 @@ const tick = (io: Io): string => paintFor(io.stdout, io.env)("green", "✓");
 export async function fireTrigger(trigger: TriggerName, options: FireOptions, io: Io): Promise<number> {
   const { client } = clientFor(options, io);
   const run = options.name ?? `r${randomUUID().replaceAll("-", "").slice(0, 12)}`;
-  await client.automation.fire(trigger, run);
+  await client.fire(trigger, run, await jsonInputs(options.inputs, io));
   if (options.json === true) await writeJson(io, { task: trigger.task, trigger: trigger.name, run });
   else
     await writeLine(io.stdout, `${tick(io)} run ${run} has been started; \`godwit get run ${run} --remote\` shows it`);
