@@ -1,6 +1,9 @@
 // Attempts that are tried again, runs that are done again, and runs that go on where another has failed.
 import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { until } from "../project.ts";
 import { flyteServer } from "./server.ts";
 
 test("what has succeeded is not done twice: by an attempt after another, or by a run that recovers one", async (t) => {
@@ -37,4 +40,23 @@ test("what has succeeded is not done twice: by an attempt after another, or by a
     changed: ["ActionPhase.SUCCEEDED", 91, ["fragile", "leaf", "leaf", "measured"]],
   });
   assert.match(String(relation), /RELATION_TYPE_RECOVER/);
+});
+
+test("a run outlives its server: a client that waits for it sees it succeed, and nothing was done twice", async (t) => {
+  const server = await flyteServer(t);
+  if (server === null) return;
+  const journal = join(server.dir, "interrupted");
+  const { ended } = server.begin("interrupted.py");
+  const isSlow = (): boolean => existsSync(journal) && readFileSync(journal, "utf8").includes("slow");
+  await until(isSlow, "the slow task has begun", 120_000);
+  await server.replace();
+  writeFileSync(`${journal}.open`, "");
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 0, stdout + stderr);
+  assert.deepEqual(JSON.parse(stdout.trimEnd().split("\n").at(-1) as string), {
+    phase: "ActionPhase.SUCCEEDED",
+    output: 3,
+    journal: ["step", "quick", "slow", "slow"],
+    attempts: { "interrupted.whole": 2, null: 1, "interrupted.quick": 1, "interrupted.slow": 2 },
+  });
 });

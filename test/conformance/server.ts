@@ -30,6 +30,8 @@ export type FlyteServer = {
   program(file: string, ...words: readonly string[]): Promise<unknown>;
   /** Not awaited. */
   begin(file: string, ...words: readonly string[]): { readonly process: ChildProcess; readonly ended: Promise<Ended> };
+  /** `kill -9`, and another in its place. */
+  replace(): Promise<void>;
 };
 
 let started: Promise<FlyteServer> | null = null;
@@ -59,7 +61,7 @@ async function start(python: TestPython): Promise<FlyteServer> {
   const dataDir = join(home, "data");
   cpSync(programs, dir, { recursive: true });
   mkdirSync(dataDir);
-  const { url } = await startServer(dataDir, python);
+  const { url, port } = await startServer(dataDir, python, 0);
   const endpoint = url.replace(/^http:\/\//, "");
   writeFileSync(join(dir, "config.yaml"), configFor(endpoint));
   const begin = (program: string, words: readonly string[]) => client(python, dir, program, words);
@@ -74,11 +76,19 @@ async function start(python: TestPython): Promise<FlyteServer> {
       return JSON.parse(stdout.trimEnd().split("\n").at(-1) as string);
     },
     begin: (file, ...words) => begin("python", [file, ...words]),
+    replace: async () => {
+      const killed = serverProcess as ChildProcess;
+      killed.kill("SIGKILL");
+      await once(killed, "close");
+      await startServer(dataDir, python, port);
+    },
   };
 }
 
-async function startServer(dataDir: string, { python }: TestPython): Promise<{ readonly url: string }> {
-  const words = [join(root, "bin/godwit.js"), "server", "--port", "0", "--data-dir", dataDir, "--json"];
+type Listening = { readonly url: string; readonly port: number };
+
+async function startServer(dataDir: string, { python }: TestPython, port: number): Promise<Listening> {
+  const words = [join(root, "bin/godwit.js"), "server", "--port", String(port), "--data-dir", dataDir, "--json"];
   const child = spawn(process.execPath, words, {
     cwd: home,
     env: { ...scrubbed(), GODWIT_PYTHON: python },
