@@ -29,8 +29,12 @@ export const bundleLimits: ArchiveLimits = { maxFiles: 50_000, maxBytes: 256 * 1
 /** Bundles that are being unpacked and described; more wait for their turn at the caller's. */
 const maxAtOnce = 16;
 
+/** Of them unpacked at once: each is in memory as a whole. */
+const maxUnpacking = 2;
+
 export class Bundles {
   readonly #parts: BundleParts;
+  readonly #turns = new Turns(maxUnpacking);
   readonly #adopting = new Map<string, Promise<Manifest>>();
 
   constructor(parts: BundleParts) {
@@ -59,7 +63,7 @@ export class Bundles {
         `The code bundle ${digest.slice(0, 8)} is not on this server, and the task does not say where it is. Deploy it again.`,
       );
     }
-    await this.#store(digest, bytes);
+    await this.#turns.take(() => this.#store(digest, bytes));
     const manifest = placed(await describe(digest), digest);
     await store.commit([{ type: "putDocument", digest: manifestKey(digest), text: JSON.stringify(manifest) }]);
     return manifest;
@@ -86,6 +90,28 @@ export class Bundles {
     for (const { bytes } of files) await blobs.put(bytes);
     // Last, so that a bundle that is present is whole.
     await blobs.put(new TextEncoder().encode(manifest));
+  }
+}
+
+/** So many at a time, in their order. */
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
   }
 }
 

@@ -18,12 +18,17 @@ export async function* bodyOf(request: NodeRequest, idleMs: number | null): Asyn
       if (next.done === true) break;
       yield next.value as Uint8Array;
     }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ECONNRESET") throw brokenOff();
+    throw error;
   } finally {
     // Not awaited: a read that is under way would hold it up.
     void chunks.return?.(undefined)?.catch(() => {});
   }
-  if (!request.complete) throw new GodwitError("canceled", "The connection ended in the middle of the request.");
+  if (!request.complete) throw brokenOff();
 }
+
+const brokenOff = (): GodwitError => new GodwitError("canceled", "The connection ended in the middle of the request.");
 
 function within<T>(work: Promise<T>, ms: number | null): Promise<T> {
   if (ms === null) return work;

@@ -5,8 +5,9 @@ import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { until } from "../testing/until.ts";
 import { clientOf, helloLines, protocols, serve, textsOf } from "./calls.fixture.ts";
-import { defaultLimits, type Server } from "./server.ts";
+import { defaultLimits, type Server, silentLog } from "./server.ts";
 
 let server: Server;
 before(async () => {
@@ -164,12 +165,26 @@ test("what is not HTTP is told so, and let go", async () => {
   assert.match(await text(socket), /^HTTP\/1\.1 400 .*"code":"invalid_argument"/s);
 });
 
-test("a body that breaks off leaves the server well", async () => {
-  const socket = connect(server.port, "127.0.0.1");
-  socket.write(
-    `POST ${getProject} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"id"`,
-  );
-  await new Promise((resolve) => socket.once("connect", resolve));
-  socket.destroy();
-  assert.equal((await post('{"id":"x"}')).status, 200);
+test("a body that breaks off leaves the server well, and is nobody's mistake but the client's", async (t) => {
+  const bugs: unknown[] = [];
+  const own = await serve(helloLines, {
+    log: { ...silentLog, error: (fields) => void bugs.push(fields) },
+  });
+  t.after(() => own.close(0));
+  const tailLogs = "/flyteidl2.workflow.RunLogsService/TailLogs";
+  for (const [path, type] of [
+    [getProject, "json"],
+    [getProject, "proto"],
+    [tailLogs, "connect+proto"],
+  ] as const) {
+    const socket = connect(own.port, "127.0.0.1");
+    const head = `POST ${path} HTTP/1.1\r\nHost: x.localhost\r\nContent-Type: application/${type}\r\nContent-Length: 100\r\n\r\n`;
+    // The head of an envelope, or the beginning of anything else.
+    socket.write(Buffer.concat([Buffer.from(head), Buffer.from([0, 0, 0, 0, 95])]));
+    await until("it is under way", () => own.calls() === 1);
+    socket.destroy();
+    await until("it is over", () => own.calls() === 0);
+  }
+  assert.deepEqual(bugs, []);
+  assert.equal((await fetch(`${own.url}/readyz`)).status, 200);
 });
