@@ -1,7 +1,7 @@
 // A server of Godwit's as operators start it, and Flyte's own client as its users have it: the programs of
 // test/fixtures/python/conformance, unmodified `flyte` around them, and nothing of ours in between.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,23 +48,29 @@ after(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 5 });
 });
 
+/** What the server asks of its clients. */
+type Security = "open" | "keys";
+
 /** One for all tests of a file. Null: there is no Python, and the test is skipped. */
-export async function flyteServer(t: TestContext): Promise<FlyteServer | null> {
+export async function flyteServer(t: TestContext, security: Security = "open"): Promise<FlyteServer | null> {
   const python = pythonEnvironment(t);
   if (python === null) return null;
-  started ??= start(python);
+  started ??= start(python, security);
   return started;
 }
 
-async function start(python: TestPython): Promise<FlyteServer> {
+async function start(python: TestPython, security: Security): Promise<FlyteServer> {
   const dir = join(home, "work");
   const dataDir = join(home, "data");
   cpSync(programs, dir, { recursive: true });
   mkdirSync(dataDir);
-  const { url, port } = await startServer(dataDir, python, 0);
-  const endpoint = url.replace(/^http:\/\//, "");
-  writeFileSync(join(dir, "config.yaml"), configFor(endpoint));
-  const begin = (program: string, words: readonly string[]) => client(python, dir, program, words);
+  const start = (port: number) => startServer(dataDir, python, port, security);
+  const { url, port } = await start(0);
+  const endpoint = url.replace(/^https?:\/\//, "");
+  writeFileSync(join(dir, "config.yaml"), configFor(endpoint, security === "open" ? open : withKey(dataDir, dir)));
+  // For uploads, which know nothing of the configuration.
+  const extra = security === "open" ? {} : { SSL_CERT_FILE: join(tls, "ca.pem") };
+  const begin = (program: string, words: readonly string[]) => client(python, { cwd: dir, extra, program, words });
   return {
     endpoint,
     dir,
@@ -80,15 +86,25 @@ async function start(python: TestPython): Promise<FlyteServer> {
       const killed = serverProcess as ChildProcess;
       killed.kill("SIGKILL");
       await once(killed, "close");
-      await startServer(dataDir, python, port);
+      await start(port);
     },
   };
 }
 
 type Listening = { readonly url: string; readonly port: number };
 
-async function startServer(dataDir: string, { python }: TestPython, port: number): Promise<Listening> {
-  const words = [join(root, "bin/godwit.js"), "server", "--port", String(port), "--data-dir", dataDir, "--json"];
+const godwit = join(root, "bin/godwit.js");
+const tls = join(import.meta.dirname, "../fixtures/tls");
+const guarded = ["--auth", "keys", "--tls-cert", join(tls, "cert.pem"), "--tls-key", join(tls, "key.pem")];
+
+async function startServer(
+  dataDir: string,
+  { python }: TestPython,
+  port: number,
+  security: Security,
+): Promise<Listening> {
+  const words = [godwit, "server", "--port", String(port), "--data-dir", dataDir, "--json"];
+  if (security === "keys") words.push(...guarded);
   const child = spawn(process.execPath, words, {
     cwd: home,
     env: { ...scrubbed(), GODWIT_PYTHON: python },
@@ -100,15 +116,30 @@ async function startServer(dataDir: string, { python }: TestPython, port: number
   throw new Error(`The server ended: ${await told}`);
 }
 
-const configFor = (endpoint: string): string => `admin:
+const configFor = (endpoint: string, access: string): string => `admin:
   endpoint: dns:///${endpoint}
-  insecure: true
-task:
+${access}task:
   project: flytesnacks
   domain: development
 image:
   builder: remote
 `;
+
+const open = "  insecure: true\n";
+
+/** Of a client that has been given a key. */
+function withKey(dataDir: string, dir: string): string {
+  const words = [godwit, "server", "create-key", "tests", "--data-dir", dataDir, "--endpoint", "localhost", "--json"];
+  const { clientId, clientSecret } = JSON.parse(execFileSync(process.execPath, words, { cwd: home, encoding: "utf8" }));
+  const secret = join(dir, "secret");
+  writeFileSync(secret, clientSecret);
+  return `  insecure: false
+  caCertFilePath: ${join(tls, "ca.pem")}
+  authType: ClientSecret
+  clientId: ${clientId}
+  clientSecretLocation: ${secret}
+`;
+}
 
 /** What would speak for another Flyte, or make the output other. */
 function scrubbed(): NodeJS.ProcessEnv {
@@ -117,10 +148,13 @@ function scrubbed(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), HOME: home, NO_COLOR: "1", COLUMNS: "400", TERM: "dumb" };
 }
 
-function client(python: TestPython, cwd: string, program: string, words: readonly string[]) {
+function client(
+  python: TestPython,
+  { cwd, extra, program, words }: { cwd: string; extra: NodeJS.ProcessEnv; program: string; words: readonly string[] },
+) {
   const child = spawn(join(python.bin, program), words, {
     cwd,
-    env: { ...scrubbed(), PATH: `${python.bin}:${process.env.PATH}` },
+    env: { ...scrubbed(), ...extra, PATH: `${python.bin}:${process.env.PATH}` },
     stdio: ["ignore", "pipe", "pipe"],
   });
   clients.add(child);
