@@ -42,3 +42,20 @@ test("a task waits for a thousand sleeps at once, and one maps over fifty calls"
   assert.deepEqual(seen.counted, [1001, 1001]);
   assert.deepEqual(seen.mapped, ["ActionPhase.SUCCEEDED", 1225]);
 });
+
+test("the end of a run is told to the webhooks that its client has named", async (t) => {
+  const server = await flyteServer(t);
+  if (server === null) return;
+  assert.deepEqual(await server.program("notified.py"), {
+    well: {
+      "/slack": { text: "told-well: SUCCEEDED" },
+      "/teams": { title: "flytesnacks", text: "" },
+      "/hook": { run: "told-well", domain: "development" },
+    },
+    badly: {
+      "/slack": { text: "told-badly: FAILED" },
+      "/teams": { title: "flytesnacks", text: "ValueError: -1 is negative" },
+      "/hook": { run: "told-badly", domain: "development" },
+    },
+  });
+});

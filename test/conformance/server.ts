@@ -107,7 +107,7 @@ async function startServer(
   if (security === "keys") words.push(...guarded);
   const child = spawn(process.execPath, words, {
     cwd: home,
-    env: { ...scrubbed(), GODWIT_PYTHON: python },
+    env: { ...scrubbed(), GODWIT_PYTHON: python, GODWIT_WEBHOOKS: "loopback" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   serverProcess = child;
