@@ -1,10 +1,11 @@
 // Files that a task has made elsewhere on this machine, in its working directory for one, brought below the root:
 // Flyte's SDK leaves them where they are when the storage is a local path, and there they would not stay.
 //
-// R1  A link where the file system allows one, else a copy. What is below the root already stays where it is.
+// R1  A hard link where the file system allows one, else a copy. What is below the root already stays where it is.
+// R2  Of a symbolic link it is the file that is kept: the link would lead out of the root, where nothing is read.
 import { randomUUID } from "node:crypto";
-import { cp, link, mkdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { cp, link, mkdir, realpath, stat } from "node:fs/promises";
+import { basename, join, sep } from "node:path";
 import { translated } from "../blob/storage-error.ts";
 import type { BinaryLiteral, Literal, Literals } from "../core/value.ts";
 import { isRecord, type Packed, pack, unpack, unpackExact } from "../idl/idl.ts";
@@ -63,7 +64,7 @@ function handleField(packed: Packed): "path" | "uri" | null {
   return typeof packed.uri === "string" ? "uri" : null;
 }
 
-/** R1. Null: it may stay, or there is nothing. */
+/** R1, R2. Null: it may stay, or there is nothing. */
 async function keptPath(uri: string, { root, dir }: Into): Promise<string | null> {
   const path = plainPath(uri);
   if (path === null || isBelow(root, path)) return null;
@@ -73,8 +74,14 @@ async function keptPath(uri: string, { root, dir }: Into): Promise<string | null
   const kept = join(place, basename(path));
   await translated(kept, async () => {
     await mkdir(place, { recursive: true });
-    if (found.isDirectory()) await cp(path, kept, { recursive: true });
-    else await link(path, kept).catch(() => cp(path, kept));
+    if (found.isDirectory()) await cp(path, kept, { recursive: true, dereference: true, filter: isKept });
+    else await link(await realpath(path), kept).catch(() => cp(path, kept, { dereference: true }));
   });
   return kept;
+}
+
+/** Neither a link to nothing, nor one to a directory that it lies in. */
+async function isKept(path: string): Promise<boolean> {
+  const real = await realpath(path).catch(() => null);
+  return real !== null && !path.startsWith(real + sep);
 }
