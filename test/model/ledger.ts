@@ -217,7 +217,9 @@ export class Ledger {
   #wrongCall(parent: Action, row: Action, call: Call): string | null {
     if (row.depth !== parent.depth + 1 || row.type !== call.type || row.identity !== call.identity)
       return "not as called";
-    const recovered = this.#recoverable(row);
+    // A trace that brings its result has been made again already: it is as it ran.
+    const isMade = call.type === "trace" && call.result !== null;
+    const recovered = isMade ? null : this.#recoverable(row);
     const first = firstPhase(call);
     const phase = recovered === null ? first : "recovered";
     if (row.phase !== phase) return `begins as ${row.phase}, not as ${phase ?? "nothing"}`;
