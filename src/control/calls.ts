@@ -5,7 +5,7 @@
 //     refused: the parent did not do again what it did before.
 // R3  In a recovering run, a call whose name succeeded in the recovered run, or in one that this recovered
 //     (lineage.ts), with the same identity and inputs and all its bytes in place, is recorded as recovered.
-//     Whatever does not match runs.
+//     Whatever does not match runs. A trace that brings its result has been made again, and is as it ran.
 import { hasBytes } from "../blob/payload.ts";
 import { type Action, type ActionError, errorCodes, isSuccess, recordedTrace, step } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
