@@ -81,20 +81,29 @@ export function containedIn({ field, function: how, values }: Filter): string {
 
 export type TimeRange = { readonly fromMs?: number; readonly beforeMs?: number };
 
-/** ISO 8601, whole or with a fraction of seconds. */
-export function withBound(range: TimeRange, { field, function: how, values }: Filter): TimeRange {
+/** ISO 8601, whole or with a fraction of seconds. Bounds that were given before hold, too. */
+export function withBound(range: TimeRange, filter: Filter): TimeRange {
+  const { fromMs, beforeMs } = boundOf(filter);
+  return {
+    ...range,
+    ...(fromMs === undefined ? {} : { fromMs: Math.max(fromMs, range.fromMs ?? fromMs) }),
+    ...(beforeMs === undefined ? {} : { beforeMs: Math.min(beforeMs, range.beforeMs ?? beforeMs) }),
+  };
+}
+
+function boundOf({ field, function: how, values }: Filter): TimeRange {
   const atMs = Date.parse(values[0] ?? "");
   if (Number.isNaN(atMs) || values.length !== 1)
     throw new GodwitError("invalid_argument", `The filter of ${field} takes one moment like 2026-11-27T23:00:00Z.`);
   switch (how) {
     case Filter_Function.GREATER_THAN_OR_EQUAL:
-      return { ...range, fromMs: atMs };
+      return { fromMs: atMs };
     case Filter_Function.GREATER_THAN:
-      return { ...range, fromMs: atMs + 1 };
+      return { fromMs: atMs + 1 };
     case Filter_Function.LESS_THAN:
-      return { ...range, beforeMs: atMs };
+      return { beforeMs: atMs };
     case Filter_Function.LESS_THAN_OR_EQUAL:
-      return { ...range, beforeMs: atMs + 1 };
+      return { beforeMs: atMs + 1 };
     default:
       throw unsuited(field, how);
   }

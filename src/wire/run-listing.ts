@@ -1,9 +1,10 @@
 // Lists of runs and of a run's actions.
-import type { Filter, ListRequest } from "#idl/flyteidl2/common/list_pb.js";
+import { type Filter, Filter_Function, type ListRequest } from "#idl/flyteidl2/common/list_pb.js";
 import type { ListRunsRequest, WatchRunsRequest } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import type { ActionListing, RunListing, Scope } from "../control/control.ts";
 import type { Action, ActionType, Phase } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
+import type { Run } from "../core/run.ts";
 import { newer, newerField, newerFunctions } from "../idl/newer.ts";
 import {
   containedIn,
@@ -31,11 +32,24 @@ const runFields = [
 
 type Draft = { -readonly [key in keyof RunListing]: RunListing[key] };
 
+export type WantedRuns = {
+  readonly scope: Scope;
+  readonly listing: RunListing;
+  /** The store finds names by a part of them: of the rows of a page, those are shown. */
+  readonly isShown: (run: Pick<Run, "name">) => boolean;
+};
+
 /** Whose runs, and which of them. */
-export async function runListingOf(
-  asking: Asking,
-  message: ListRunsRequest,
-): Promise<{ readonly scope: Scope; readonly listing: RunListing }> {
+export async function runListingOf(asking: Asking, message: ListRunsRequest): Promise<WantedRuns> {
+  const names = (message.request?.filters ?? []).filter(isExactName).map(equalTo);
+  return { ...(await scopedListing(asking, message)), isShown: ({ name }) => names.every((each) => each === name) };
+}
+
+const isName = (field: string): boolean => field === "run_name" || field === "name";
+
+const isExactName = ({ field, function: how }: Filter): boolean => isName(field) && how === Filter_Function.EQUAL;
+
+async function scopedListing(asking: Asking, message: ListRunsRequest): Promise<Omit<WantedRuns, "isShown">> {
   const { request, scopeBy } = message;
   const listing: Draft = { ...pagingOf(request), order: orderOf(request) };
   const labels: { readonly key: string; readonly value: string | null }[] = [];

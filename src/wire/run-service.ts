@@ -59,9 +59,9 @@ const reads = (parts: WireParts, asking: AskingOf): Service => ({
   getActionData: async ({ actionId }, context) => actionData(parts, await actionRef(asking(context), actionId)),
   getActionDataURIs: async ({ actionId }, context) => actionDataUris(parts, await actionRef(asking(context), actionId)),
   listRuns: async (request, context) => {
-    const { scope, listing } = await runListingOf(asking(context), request);
+    const { scope, listing, isShown } = await runListingOf(asking(context), request);
     const { items, token } = await parts.control.listRuns(scope, listing);
-    return { runs: await runMessages(parts, items), token: token ?? "" };
+    return { runs: await runMessages(parts, items.filter(isShown)), token: token ?? "" };
   },
   listActions: async ({ request, runId }, context) => {
     const { scope, run: name } = await runRef(asking(context), runId);
