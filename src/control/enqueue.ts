@@ -28,7 +28,8 @@ export async function enqueue(
       "not_found",
       `The run ${runName} has no action ${parentName} that could call ${enqueued.name}.`,
     );
-  if (isTerminal(parent.phase) || run.abortReason !== null)
+  if (run.abortReason !== null) throw new GodwitError("aborted", `The run ${runName} is aborted: ${run.abortReason}`);
+  if (isTerminal(parent.phase))
     throw new GodwitError(
       "aborted",
       `The action ${parentName} of ${runName} has ended (${parent.phase}); nothing can be called on its behalf.`,

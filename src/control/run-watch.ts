@@ -4,7 +4,7 @@
 // R1  Whoever follows is told the last state of each run at least once. Of what another process has changed there is
 //     only a hint, and the list is read anew.
 // R2  A follower that does not keep up costs bounded memory: past the bound it is given the list anew.
-import type { RunListing, RunsUpdate, RunView, Scope } from "./answers.ts";
+import type { Page, RunListing, RunsUpdate, RunView, Scope } from "./answers.ts";
 import type { Parts } from "./parts.ts";
 import { listRuns, withCounts } from "./runs.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -73,8 +73,17 @@ class ChangedRuns {
   }
 }
 
-const listed = async (parts: Parts, scope: Scope, wanted: WantedRuns): Promise<readonly RunView[]> =>
-  (await listRuns(parts, scope, { ...wanted, limit: maxListed, token: null })).items;
+/** A page may be short and yet be followed by another (store.ts `StorePage`). */
+async function listed(parts: Parts, scope: Scope, wanted: WantedRuns): Promise<readonly RunView[]> {
+  const runs: RunView[] = [];
+  let token: string | null = null;
+  do {
+    const page: Page<RunView> = await listRuns(parts, scope, { ...wanted, limit: maxListed - runs.length, token });
+    runs.push(...page.items);
+    token = page.token;
+  } while (token !== null && runs.length < maxListed);
+  return runs;
+}
 
 async function known(
   parts: Parts,

@@ -69,6 +69,7 @@ async function uploadInputs(asking: Asking, request: UploadInputsRequest) {
     request.id.case === "runId"
       ? await scopeOf(asking, request.id.value)
       : await scopeOfProject(asking, request.id.value);
+  await asking.parts.control.projects.check(scope);
   const inputs = present("inputs", request.inputs);
   const task = await taskOf(asking, request);
   // Checked now, while the person is there who can mend it.

@@ -34,12 +34,14 @@ async function* batches(lines: AsyncIterable<LogRead>): AsyncIterable<readonly L
       if (first.done === true) return;
       const batch = [first.value];
       next = iterator.next();
-      while (batch.length < maxLines) {
+      for (;;) {
         const more = await Promise.race([next, nothingYet()]);
-        if (more === null || more.done === true) break;
+        if (more === null || more.done === true || batch.length >= maxLines) break;
         batch.push(more.value);
         next = iterator.next();
       }
+      // Whoever reads slowly hears of a failure when it asks again.
+      next.catch(() => {});
       yield batch;
     }
   } finally {

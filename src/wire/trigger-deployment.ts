@@ -9,7 +9,7 @@ import type { CalledTask } from "./called-task.ts";
 import type { Asking } from "./identifiers.ts";
 import { givenInputs, type InputsRef } from "./inputs.ts";
 import { rulesOf } from "./notification-rules.ts";
-import { extrasOf } from "./run-spec.ts";
+import { checkRunSpec, extrasOf } from "./run-spec.ts";
 
 export type TriggerDeployment = {
   readonly name: TriggerName;
@@ -24,6 +24,7 @@ export type TriggerDeployment = {
 
 export async function deployTrigger(asking: Asking, scope: Scope, deployment: TriggerDeployment): Promise<Trigger> {
   const { name, task, runSpec, isActive, description, expectedRevision } = deployment;
+  checkRunSpec(runSpec);
   const automation = automationOf(deployment.automation, runSpec?.annotations?.values ?? {});
   const timeInput = automation.type === "schedule" ? automation.timeInput : null;
   const { literals } = await givenInputs(asking, task, deployment.inputs, timeInput);
