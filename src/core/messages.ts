@@ -39,6 +39,8 @@ export type LaunchOrigin = {
   readonly env: { readonly [name: string]: string };
   /** The moment that the run is about. */
   readonly runStartAtMs: number;
+  /** For the root alone: what it gets beside its inputs. */
+  readonly context?: { readonly [key: string]: string };
   /** Where files go that tasks make; null or left out: in the attempt's own directory. */
   readonly rawDataPrefix?: string | null;
 };

@@ -26,6 +26,8 @@ export type RunOrigin = {
   readonly related: { readonly run: string; readonly type: RunRelation } | null;
   /** Names of actions that are run again, though the run that this one recovers has their results. */
   readonly rerunActions: readonly string[];
+  /** What the root gets beside its inputs, and hands on to what it calls: Flyte's custom context. */
+  readonly context: { readonly [key: string]: string };
   /** Where tasks of other SDKs put files that they make, if not in the storage. */
   readonly rawDataPrefix: string | null;
   /** The Flyte protocol's RunSpec as the client sent it, base64 of its bytes. */
@@ -94,6 +96,7 @@ export const plainOrigin = (createdAtMs: number, source: RunSource = "cli"): Run
   runStartAtMs: createdAtMs,
   related: null,
   rerunActions: [],
+  context: {},
   rawDataPrefix: null,
   message: null,
 });

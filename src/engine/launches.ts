@@ -97,8 +97,9 @@ async function recoveredCheckpoints(
   return found;
 }
 
-const originOf = ({ origin: { env, runStartAtMs, rawDataPrefix } }: Run): LaunchOrigin => ({
+const originOf = ({ origin: { env, runStartAtMs, context, rawDataPrefix } }: Run): LaunchOrigin => ({
   env,
   runStartAtMs,
+  context,
   rawDataPrefix,
 });

@@ -15,6 +15,7 @@ import { fromPayload } from "../blob/payload.ts";
 import type { Clock } from "../core/clock.ts";
 import { assert } from "../core/error.ts";
 import { attemptId, type Launch, type Outcome, type TaskCalls } from "../core/messages.ts";
+import { rootName } from "../core/names.ts";
 import { literalToText } from "../idl/idl.ts";
 import type { AttemptPlace, Storage } from "../storage/storage.ts";
 import type { Capacity } from "./capacity.ts";
@@ -75,6 +76,9 @@ export function pythonExecutor(options: PythonExecutorOptions): LoneExecutor {
   });
 }
 
+/** What the root gets beside its inputs; to the others their caller hands it on in their `inputs.pb`. */
+const contextOf = ({ action, origin }: Launch) => (action === rootName ? origin?.context : undefined) ?? {};
+
 class Python {
   readonly #options: PythonExecutorOptions;
   readonly #environments: PythonEnvironments;
@@ -127,7 +131,12 @@ class Python {
     const place = placeOf(launch);
     const [paths, inputs, previousCheckpoint] = await Promise.all([
       storage.makeAttempt(place),
-      storage.ensureActionInputs(place, await fromPayload(launch.inputs, blobs), launch.spec.interface),
+      storage.ensureActionInputs(
+        place,
+        await fromPayload(launch.inputs, blobs),
+        launch.spec.interface,
+        contextOf(launch),
+      ),
       this.#previousCheckpoint(place),
     ]);
     return { ...paths, inputs, previousCheckpoint, runBase: storage.runBase(launch, launch.runName) };

@@ -16,7 +16,7 @@ import type { Literals, LiteralType, TypedInterface, Variable } from "../core/va
 import { literalMessage, literalOf } from "./literal-message.ts";
 
 /** What a caller passes to everything below it beside the inputs: Flyte's custom context. */
-type CallContext = { readonly [key: string]: string };
+export type CallContext = { readonly [key: string]: string };
 
 export const inputsMessage = (literals: Literals, types: TypedInterface, context: CallContext = {}): Inputs =>
   create(InputsSchema, {

@@ -52,6 +52,9 @@ export type Upload = {
   readonly md5: Uint8Array | null;
 };
 
+/** What goes along with an action's inputs. */
+type Context = { readonly [key: string]: string };
+
 export type Storage = {
   /** Absolute, without links in it. */
   readonly root: string;
@@ -88,7 +91,7 @@ export type Storage = {
   /** Where files lie that an action's inputs name and nobody else keeps. */
   actionFiles(place: ActionPlace): string;
   /** Writes them, unless they are there. Blobs become plain files. */
-  ensureActionInputs(place: ActionPlace, literals: Literals, types: TypedInterface): Promise<string>;
+  ensureActionInputs(place: ActionPlace, literals: Literals, types: TypedInterface, context?: Context): Promise<string>;
   attempt(place: AttemptPlace): AttemptPaths;
   /** With its directories made. */
   makeAttempt(place: AttemptPlace): Promise<AttemptPaths>;
@@ -167,9 +170,10 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     actionInputs,
     writeActionInputs: async (place, bytes) => (await write(actionInputs(place), bytes, false)).path,
     actionFiles: (place) => join(actionDirOf(root, place), "files"),
-    ensureActionInputs: async (place, literals, types) => {
+    ensureActionInputs: async (place, literals, types, context = {}) => {
       const path = actionInputs(place);
-      if (!(await isThere(path))) await write(path, await inputsBytes(await exports.literals(literals), types), false);
+      if (await isThere(path)) return path;
+      await write(path, await inputsBytes(await exports.literals(literals), types, context), false);
       return path;
     },
     attempt: (place) => attemptPathsOf(root, place),
@@ -203,8 +207,8 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
 }
 
 /** Messages are loaded with the first of them: a server starts without. */
-async function inputsBytes(literals: Literals, types: TypedInterface): Promise<Uint8Array> {
-  return (await import("../idl/task-files.ts")).inputsBytes(literals, types);
+async function inputsBytes(literals: Literals, types: TypedInterface, context: Context): Promise<Uint8Array> {
+  return (await import("../idl/task-files.ts")).inputsBytes(literals, types, context);
 }
 
 async function outputsBytes(literals: Literals, types: TypedInterface): Promise<Uint8Array> {

@@ -41,6 +41,7 @@ export function commitSuite(database: string, open: OpenStore): void {
         runStartAtMs: 5,
         related: { run: "old", type: "rerun" },
         rerunActions: ["x"],
+        context: { k: "v" },
         rawDataPrefix: "s3://raw",
         message: "AA==",
       },

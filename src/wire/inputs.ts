@@ -1,12 +1,12 @@
 // Inputs of runs to come: uploaded before, or brought along; completed with defaults, and checked against what the
 // task declares.
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { OffloadedInputData } from "#idl/flyteidl2/common/run_pb.js";
 import { type Inputs, InputsSchema, NamedLiteralSchema } from "#idl/flyteidl2/task/common_pb.js";
 import { GodwitError } from "../core/error.ts";
 import { didYouMean } from "../core/names.ts";
 import type { Literals } from "../core/value.ts";
-import { literalsOfInputs } from "../idl/task-files.ts";
+import { type CallContext, contextOf, literalsOfInputs } from "../idl/task-files.ts";
 import type { CalledTask } from "./called-task.ts";
 import type { Asking } from "./identifiers.ts";
 import type { WireParts } from "./parts.ts";
@@ -24,8 +24,8 @@ export function inputsRef(inputs: Inputs | undefined, offloaded: OffloadedInputD
 
 export type GivenInputs = {
   readonly literals: Literals;
-  /** `inputs.pb` as tasks read it: it may say more than the literals do. */
-  readonly bytes: Uint8Array;
+  /** What goes along with them, and is handed on. */
+  readonly context: CallContext;
 };
 
 /** Undefined: the request says nothing of inputs. */
@@ -41,7 +41,7 @@ export async function givenInputs(
 ): Promise<GivenInputs> {
   const sent = await sentInputs(parts, ref);
   const message = completed(sent ?? create(InputsSchema, {}), task, later);
-  return { literals: literalsOfInputs(message, task.spec.interface), bytes: toBinary(InputsSchema, message) };
+  return { literals: literalsOfInputs(message, task.spec.interface), context: contextOf(message) };
 }
 
 /** Throws `invalid_argument` for bytes that are something else. */

@@ -6,7 +6,6 @@ import { RunSource } from "#idl/flyteidl2/workflow/run_definition_pb.js";
 import type { CreateRunRequest } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import type { NewRun, Scope } from "../control/control.ts";
 import { GodwitError } from "../core/error.ts";
-import { rootName } from "../core/names.ts";
 import type { Run, RunOrigin } from "../core/run.ts";
 import { literalsOfInputs } from "../idl/task-files.ts";
 import { type CalledTask, deployedTask, inlineTask } from "./called-task.ts";
@@ -17,7 +16,7 @@ import { rulesOf } from "./notification-rules.ts";
 import { checkRunSpec, extrasOf, type RunSpecExtras } from "./run-spec.ts";
 
 export async function createRun(asking: Asking, request: CreateRunRequest): Promise<Run> {
-  const { control, storage } = asking.parts;
+  const { control } = asking.parts;
   const { scope, name } = await placeOf(asking, request);
   await control.projects.check(scope);
   if (request.task.case === "triggerName")
@@ -29,10 +28,8 @@ export async function createRun(asking: Asking, request: CreateRunRequest): Prom
   const wanted = newRun(name, task, request, inputs.literals);
   const notify = await rulesOf(asking.parts, scope, request.runSpec);
   const env = { ...tracedBy(asking.headers), ...wanted.origin?.env };
-  const { run, created } = await control.createRun(scope, { ...wanted, origin: { ...wanted.origin, env, notify } });
-  // The rows have the values; what only the client's bytes say comes along for tasks that read it.
-  if (created) await storage.writeActionInputs({ ...scope, run: run.name, action: rootName }, inputs.bytes);
-  return run;
+  const origin = { ...wanted.origin, env, notify, context: inputs.context };
+  return (await control.createRun(scope, { ...wanted, origin })).run;
 }
 
 /** Its tasks go on with the caller's trace, where they look for it: in the variable that OpenTelemetry names. */
