@@ -142,6 +142,9 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
   const exports = new Exports({ dir: join(root, "exports"), tmpDir, blobs });
   const write = (path: string, bytes: Uint8Array, isDurable: boolean): Promise<StoredFile> =>
     writeFileWhole(tmpDir, path, [bytes], { maxBytes: Number.POSITIVE_INFINITY, md5: null, isDurable });
+  const ensure = async (path: string, bytes: () => Promise<Uint8Array>): Promise<void> => {
+    if (!(await isThere(path))) await write(path, await bytes(), false);
+  };
   const actionInputs = (place: ActionPlace): string => join(actionDirOf(root, place), "inputs.pb");
   return {
     root,
@@ -172,8 +175,7 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     actionFiles: (place) => join(actionDirOf(root, place), "files"),
     ensureActionInputs: async (place, literals, types, context = {}) => {
       const path = actionInputs(place);
-      if (await isThere(path)) return path;
-      await write(path, await inputsBytes(await exports.literals(literals), types, context), false);
+      await ensure(path, async () => inputsBytes(await exports.literals(literals), types, context));
       return path;
     },
     attempt: (place) => attemptPathsOf(root, place),
@@ -187,14 +189,12 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     },
     ensureOutputs: async (place, literals, types) => {
       const { dir, outputs } = attemptPathsOf(root, place);
-      if (!(await isThere(outputs)))
-        await write(outputs, await outputsBytes(await exports.literals(await literals()), types), false);
+      await ensure(outputs, async () => outputsBytes(await exports.literals(await literals()), types));
       return dir;
     },
     ensureTraceOutputs: async (place, literals) => {
       const path = join(actionDirOf(root, place), "outputs.pb");
-      if (!(await isThere(path)))
-        await write(path, await outputsBytes(await exports.literals(await literals()), untyped), false);
+      await ensure(path, async () => outputsBytes(await exports.literals(await literals()), untyped));
       return path;
     },
     readTraceError: (place) => readOptional(join(actionDirOf(root, place), "error.pb"), maxErrorBytes),
