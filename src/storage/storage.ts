@@ -164,11 +164,7 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
       await write(join(dir, "inputs.pb"), bytes, true);
       return dir;
     },
-    readInputs: async (uri) => {
-      const path = await contained(root, uri);
-      const found = await translated(path, () => stat(path));
-      return readBounded(found.isDirectory() ? join(path, "inputs.pb") : path, maxInputsBytes);
-    },
+    readInputs: async (uri) => readInputs(await contained(root, uri)),
     runBase: (scope, run) => runBaseOf(root, { ...scope, run }),
     actionInputs,
     writeActionInputs: async (place, bytes) => (await write(actionInputs(place), bytes, false)).path,
@@ -204,6 +200,12 @@ export async function openStorage({ root: wanted, blobs }: StorageOptions): Prom
     keepLiterals: (literals, dir) => keptLiterals(literals, { root, dir }),
     importLiterals: (literals) => importedLiterals(literals, { blobs, root }),
   };
+}
+
+/** Of the file itself, or of the directory it lies in. */
+async function readInputs(path: string): Promise<Uint8Array> {
+  const found = await translated(path, () => stat(path));
+  return readBounded(found.isDirectory() ? join(path, "inputs.pb") : path, maxInputsBytes);
 }
 
 /** Messages are loaded with the first of them: a server starts without. */
