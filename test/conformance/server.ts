@@ -14,7 +14,12 @@ import { pythonEnvironment, type TestPython } from "../python.ts";
 const root = join(import.meta.dirname, "../..");
 const programs = join(import.meta.dirname, "../fixtures/python/conformance");
 
-export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+export type Ended = {
+  readonly code: number | null;
+  readonly signal?: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 export type FlyteServer = {
   /** `localhost:port`. */
@@ -159,14 +164,14 @@ function client(
   });
   clients.add(child);
   const output = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  const ended = output.then(([stdout, stderr, [code]]): Ended => {
+  const ended = output.then(([stdout, stderr, [code, signal]]): Ended => {
     clients.delete(child);
-    return { code, stdout, stderr };
+    return { code, signal, stdout, stderr };
   });
   return { process: child, ended };
 }
 
-function succeeded(what: string, { code, stdout, stderr }: Ended): string {
-  assert.equal(code, 0, `${what} ended with ${code}:\n${stdout}\n${stderr}`);
+function succeeded(what: string, { code, signal, stdout, stderr }: Ended): string {
+  assert.equal(code, 0, `${what} ended with ${code ?? signal}:\n${stdout}\n${stderr}`);
   return stdout;
 }
