@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { freePort } from "./free-port.ts";
 import { makeProject, makeTrial, type Project, type Started, type Trial, until } from "./project.ts";
 
 let project: Project;
@@ -22,15 +23,6 @@ beforeEach(async () => {
   port = await freePort();
 });
 afterEach(() => trial.end());
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port: free } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return free;
-}
 
 const isReady = async (): Promise<boolean> => {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);

@@ -1,12 +1,11 @@
 // What starts quickly loads little: what a command does not need stays unloaded. Times depend on the machine; what is
 // loaded does not.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { freePort } from "./free-port.ts";
 import { makeProject, type Project, until } from "./project.ts";
 
 let project: Project;
@@ -82,12 +81,3 @@ test("an idle server gives back the memory that its start took", { skip: process
   server.kill("SIGTERM");
   assert.equal((await ended).code, 0);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}

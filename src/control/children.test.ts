@@ -1,47 +1,19 @@
 // What parents of other SDKs call, one call at a time, and what whoever follows their children is told.
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { type TestContext, test } from "node:test";
-import { noTimeouts } from "../core/action.ts";
 import { GodwitError } from "../core/error.ts";
-import { defaultRetries } from "../core/retry.ts";
-import type { TaskSpec } from "../core/task.ts";
 import { running, succeeded } from "../store/sample-rows.suite.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
-import { memoryBlobs } from "../testing/memory-blob.ts";
-import type { ChildrenUpdate, Enqueued, Scope } from "./answers.ts";
-import { type Control, openControl } from "./control.ts";
+import type { ChildrenUpdate, Enqueued } from "./answers.ts";
+import type { Control } from "./control.ts";
+import { controlOver, sampleSpec, scope } from "./records.fixture.ts";
 
-const scope: Scope = { project: "default", domain: "development", caller: "ada" };
-
-const spec: TaskSpec = {
-  name: "numbers.double",
-  shortName: "double",
-  environment: "numbers",
-  description: null,
-  location: null,
-  interface: { inputs: [], outputs: [] },
-  target: { type: "typescript" },
-  resources: { cpuMillis: 1_000, memoryBytes: null },
-  retries: defaultRetries,
-  timeouts: noTimeouts,
-  cache: { type: "off" },
-  env: {},
-  code: { type: "unknown", reason: "a test" },
-};
+const spec = sampleSpec({ target: { type: "typescript" } });
 
 async function opened(t: TestContext) {
   const store = await openSqliteStore({ path: ":memory:" });
   t.after(() => store.close());
-  const control = openControl({
-    store,
-    blobs: memoryBlobs(),
-    logs: { read: () => assert.fail("nobody asked for logs") },
-    nowMs: () => 1_000,
-    randomBytes,
-    onAbort: () => {},
-    starter: () => null,
-  });
+  const control = controlOver(store, () => 1_000);
   const { run } = await control.createRun(scope, {
     name: "r",
     manifest: { bundle: "b".repeat(64), entry: "", tasks: [spec] },

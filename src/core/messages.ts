@@ -53,6 +53,9 @@ export const attemptId = (attempt: {
   readonly attempt: number;
 }): AttemptId => `${attempt.run}/${attempt.action}/${attempt.attempt}`;
 
+/** The attempt alone, of what says more of it. */
+export const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
+
 /**
  * What an attempt does: its own work; nothing but wait for its calls; nothing but wait until a trace of its is
  * recorded, or found. One that waits for calls holds nothing of the machine.

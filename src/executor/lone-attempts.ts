@@ -5,9 +5,10 @@
 // R2  Nobody hears of an attempt that was stopped.
 // R3  One that only waits for its calls holds nothing. Its process cannot be kept from going on when they have
 //     ended: it goes on at once, and the books have it again as soon as its share is free.
-import { type AttemptId, type AttemptRef, attemptId, type Launch, type Outcome } from "../core/messages.ts";
+import { type AttemptRef, attemptId, type Launch, type Outcome, refOf } from "../core/messages.ts";
 import type { WaitReason } from "../core/resources.ts";
 import type { TaskSpec } from "../core/task.ts";
+import { AttemptBooks } from "./attempt-books.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Executor, Kept, Wanted } from "./executor.ts";
 import type { GuardedProcess } from "./guard.ts";
@@ -45,17 +46,13 @@ type Held = LoneAttempt & { done: Promise<void>; isWaiting: boolean; isReturning
 class LoneAttempts implements LoneExecutor {
   readonly #capacity: Capacity;
   readonly #course: Course;
-  readonly #held = new Map<AttemptId, Held>();
-  readonly #reserved = new Set<AttemptId>();
-  #outcomes: Outcome[] = [];
-  #wake: () => void = () => {};
-  #stopListening: () => void = () => {};
+  readonly #books: AttemptBooks<Held>;
   #begun: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
 
   constructor(capacity: Capacity, course: Course) {
     this.#capacity = capacity;
     this.#course = course;
+    this.#books = new AttemptBooks(capacity);
   }
 
   accepts({ spec }: Pick<Launch, "spec">): boolean {
@@ -63,26 +60,18 @@ class LoneAttempts implements LoneExecutor {
   }
 
   reserve(wanted: Wanted, kept: Kept | null): WaitReason | null {
-    if (this.#isClosed) return { type: "turn" };
-    const reason = this.#capacity.take(wanted, kept);
-    if (reason === null) this.#reserved.add(attemptId(wanted));
-    return reason;
+    return this.#books.reserve(wanted, kept);
   }
 
   release(attempts: readonly AttemptRef[]): void {
-    for (const id of attempts.map(attemptId)) if (this.#reserved.delete(id)) this.#capacity.give(id);
+    this.#books.release(attempts);
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
-    if (this.#isClosed) return;
-    const ended = new Set(this.#outcomes.map(attemptId));
-    for (const launch of launches) {
-      const id = attemptId(launch);
-      this.#reserved.delete(id);
-      if (this.#held.has(id) || ended.has(id)) continue;
+    const begun = this.#books.hold(launches, (launch) => {
       // What comes without a share waits for it.
       this.#capacity.enter({ ...launch, maxConcurrency: null });
-      const held: Held = {
+      return {
         launch,
         process: null,
         group: null,
@@ -91,42 +80,35 @@ class LoneAttempts implements LoneExecutor {
         isReturning: false,
         done: Promise.resolve(),
       };
-      this.#held.set(id, held);
+    });
+    for (const held of begun) {
       held.done = this.#run(held).then((result) => {
-        this.#held.delete(id);
-        this.#capacity.give(id);
-        const { run, action, attempt } = launch;
         const peak = held.group === null ? {} : { peakMemoryBytes: held.group.peakBytes };
-        if (!held.isStopping) this.#outcomes.push({ run, action, attempt, result, ...peak });
-        this.#wake();
+        this.#books.end(held.launch, held.isStopping ? null : { ...refOf(held.launch), result, ...peak });
       });
     }
   }
 
   takeOutcomes(limit: number): readonly Outcome[] {
-    return this.#outcomes.splice(0, limit);
+    return this.#books.takeOutcomes(limit);
   }
 
   running(): readonly AttemptRef[] {
-    return [...[...this.#held.values()].map(({ launch }) => launch), ...this.#outcomes].map(refOf);
+    return this.#books.running();
   }
 
   stop(attempts: readonly AttemptRef[]): void {
-    this.release(attempts);
-    const stopped = new Set(attempts.map(attemptId));
-    this.#outcomes = this.#outcomes.filter((outcome) => !stopped.has(attemptId(outcome)));
-    for (const id of stopped) {
-      const held = this.#held.get(id);
-      if (held === undefined || held.isStopping) continue;
+    for (const held of this.#books.withdraw(attempts)) {
+      if (held.isStopping) continue;
       held.isStopping = true;
       // If it still waits for its share: nobody has to wait for that.
-      if (held.process === null) this.#capacity.give(id);
+      if (held.process === null) this.#capacity.give(attemptId(held.launch));
       held.process?.kill("SIGTERM", { to: "group" });
     }
   }
 
   setWaiting(attempt: AttemptRef, isWaiting: boolean): void {
-    const held = this.#held.get(attemptId(attempt));
+    const held = this.#books.held.get(attemptId(attempt));
     if (held === undefined || held.isWaiting === isWaiting) return;
     held.isWaiting = isWaiting;
     if (isWaiting) this.#pause(held);
@@ -134,17 +116,14 @@ class LoneAttempts implements LoneExecutor {
   }
 
   start(wake: () => void): void {
-    this.#wake = wake;
     this.#begun = this.#course.begin();
-    this.#stopListening();
-    this.#stopListening = this.#capacity.onRoom(wake);
+    this.#books.start(wake);
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#stopListening();
+    this.#books.close();
     this.stop(this.running());
-    await Promise.all([...this.#held.values()].map(({ done }) => done));
+    await Promise.all([...this.#books.held.values()].map(({ done }) => done));
     await this.#begun;
     await this.#course.end();
   }
@@ -171,5 +150,3 @@ class LoneAttempts implements LoneExecutor {
     }
   }
 }
-
-export const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

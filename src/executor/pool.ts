@@ -15,6 +15,7 @@ import {
   attemptId,
   type Launch,
   type Outcome,
+  refOf,
   type TaskCalls,
 } from "../core/messages.ts";
 import type { Resources, WaitReason } from "../core/resources.ts";
@@ -396,5 +397,3 @@ class Pool implements WorkerPool {
     else this.#options.onText(text);
   }
 }
-
-const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

@@ -7,7 +7,8 @@ import { test } from "node:test";
 import type { Launch } from "../core/messages.ts";
 import { isRunning } from "../testing/processes.ts";
 import { until } from "../testing/until.ts";
-import { dir, fails, free, launchOf, logged, openExecutor, outcomes, succeeds } from "./shell.fixture.ts";
+import { outcomes } from "./outcomes.fixture.ts";
+import { dir, fails, free, launchOf, logged, openExecutor, succeeds } from "./shell.fixture.ts";
 
 test("a command that fails tells its exit code or signal and the last lines it wrote", async () => {
   const error = await fails(

@@ -16,6 +16,7 @@ import { openStorage } from "../storage/storage.ts";
 import { Capacity } from "./capacity.ts";
 import type { Executor } from "./executor.ts";
 import type { LoneExecutor } from "./lone-attempts.ts";
+import { outcomes } from "./outcomes.fixture.ts";
 import { type PythonExecutorOptions, pythonExecutor } from "./python.ts";
 
 export const dir = mkdtempSync(join(tmpdir(), "godwit-python-"));
@@ -133,18 +134,6 @@ const opened: LoneExecutor[] = [];
 export async function closeExecutors(): Promise<void> {
   await Promise.all(opened.splice(0).map((executor) => executor.close()));
 }
-
-export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {
-  const found: Outcome[] = [];
-  let wake = (): void => {};
-  executor.start(() => wake());
-  while (found.length < wanted) {
-    const woken = new Promise<void>((resolve) => (wake = resolve));
-    found.push(...executor.takeOutcomes(1));
-    if (found.length < wanted && executor.running().length > 0) await woken;
-  }
-  return found;
-};
 
 export async function run(executor: Executor, task: Task): Promise<Outcome> {
   executor.ensureLaunched([launchOf(task)]);

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { pythonEnvironment, type TestPython } from "../../test/python.ts";
 import { isRunning } from "../testing/processes.ts";
 import { until } from "../testing/until.ts";
+import { outcomes } from "./outcomes.fixture.ts";
 import {
   attached,
   blobs,
@@ -15,7 +16,6 @@ import {
   launchOf,
   logged,
   openExecutor,
-  outcomes,
   run,
   storage,
   succeeds,

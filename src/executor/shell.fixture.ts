@@ -13,6 +13,7 @@ import type { Literals, LiteralType, Payload, Variable } from "../core/value.ts"
 import { describeParquet } from "../idl/idl.ts";
 import { Capacity } from "./capacity.ts";
 import type { Executor } from "./executor.ts";
+import { outcomes } from "./outcomes.fixture.ts";
 import { processExecutor } from "./process.ts";
 
 export const dir = mkdtempSync(join(tmpdir(), "godwit-process-"));
@@ -98,18 +99,6 @@ export function free(executor: Executor): number {
   executor.release(taken);
   return taken.length;
 }
-
-export const outcomes = async (executor: Executor, wanted: number): Promise<readonly Outcome[]> => {
-  const found: Outcome[] = [];
-  let wake = (): void => {};
-  executor.start(() => wake());
-  while (found.length < wanted) {
-    const woken = new Promise<void>((resolve) => (wake = resolve));
-    found.push(...executor.takeOutcomes(1));
-    if (found.length < wanted && executor.running().length > 0) await woken;
-  }
-  return found;
-};
 
 export async function run(task: Task): Promise<Outcome["result"]> {
   const executor = openExecutor();

@@ -5,12 +5,12 @@ import type { BlobStore } from "../blob/blob.ts";
 import { fromPayload } from "../blob/payload.ts";
 import { errorCodes } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
-import { type AttemptId, type AttemptRef, attemptId, type Launch, type Outcome } from "../core/messages.ts";
+import { type AttemptRef, attemptId, type Launch, type Outcome, refOf } from "../core/messages.ts";
 import type { WaitReason } from "../core/resources.ts";
 import { emptyPayload } from "../core/value.ts";
+import { AttemptBooks } from "./attempt-books.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Executor, Kept, Wanted } from "./executor.ts";
-import { refOf } from "./lone-attempts.ts";
 import { systemFailure, userFailure } from "./process-end.ts";
 
 export type SleepExecutorOptions = {
@@ -25,15 +25,11 @@ type Sleeping = { readonly launch: Launch; cancel: () => void };
 
 class SleepExecutor implements Executor {
   readonly #options: SleepExecutorOptions;
-  readonly #sleeping = new Map<AttemptId, Sleeping>();
-  readonly #reserved = new Set<AttemptId>();
-  #outcomes: Outcome[] = [];
-  #wake: () => void = () => {};
-  #stopListening: () => void = () => {};
-  #isClosed = false;
+  readonly #books: AttemptBooks<Sleeping>;
 
   constructor(options: SleepExecutorOptions) {
     this.#options = options;
+    this.#books = new AttemptBooks(options.capacity);
   }
 
   accepts({ spec }: Pick<Launch, "spec">): boolean {
@@ -41,60 +37,40 @@ class SleepExecutor implements Executor {
   }
 
   reserve(wanted: Wanted, kept: Kept | null): WaitReason | null {
-    if (this.#isClosed) return { type: "turn" };
-    const reason = this.#options.capacity.take({ ...wanted, resources: nothing }, kept);
-    if (reason === null) this.#reserved.add(attemptId(wanted));
-    return reason;
+    return this.#books.reserve({ ...wanted, resources: nothing }, kept);
   }
 
   release(attempts: readonly AttemptRef[]): void {
-    for (const id of attempts.map(attemptId)) if (this.#reserved.delete(id)) this.#options.capacity.give(id);
+    this.#books.release(attempts);
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
-    if (this.#isClosed) return;
-    const ended = new Set(this.#outcomes.map(attemptId));
-    for (const launch of launches) {
-      const id = attemptId(launch);
-      this.#reserved.delete(id);
-      if (this.#sleeping.has(id) || ended.has(id)) continue;
-      const sleeping: Sleeping = { launch, cancel: () => {} };
-      this.#sleeping.set(id, sleeping);
-      void this.#begin(sleeping);
-    }
+    const begun = this.#books.hold(launches, (launch) => ({ launch, cancel: () => {} }));
+    for (const sleeping of begun) void this.#begin(sleeping);
   }
 
   takeOutcomes(limit: number): readonly Outcome[] {
-    return this.#outcomes.splice(0, limit);
+    return this.#books.takeOutcomes(limit);
   }
 
   running(): readonly AttemptRef[] {
-    return [...[...this.#sleeping.values()].map(({ launch }) => launch), ...this.#outcomes].map(refOf);
+    return this.#books.running();
   }
 
   stop(attempts: readonly AttemptRef[]): void {
-    this.release(attempts);
-    const stopped = new Set(attempts.map(attemptId));
-    this.#outcomes = this.#outcomes.filter((outcome) => !stopped.has(attemptId(outcome)));
-    for (const id of stopped) {
-      const sleeping = this.#sleeping.get(id);
-      if (sleeping === undefined) continue;
+    for (const sleeping of this.#books.withdraw(attempts)) {
       sleeping.cancel();
-      this.#sleeping.delete(id);
-      this.#options.capacity.give(id);
+      this.#books.drop(attemptId(sleeping.launch));
     }
-    if (stopped.size > 0) this.#wake();
+    if (attempts.length > 0) this.#books.wake();
   }
 
   start(wake: () => void): void {
-    this.#wake = wake;
-    this.#stopListening();
-    this.#stopListening = this.#options.capacity.onRoom(wake);
+    this.#books.start(wake);
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#stopListening();
+    this.#books.close();
     this.stop(this.running());
   }
 
@@ -127,16 +103,12 @@ class SleepExecutor implements Executor {
 
   #end(sleeping: Sleeping, result: Outcome["result"]): void {
     if (!this.#isSleeping(sleeping)) return;
-    const id = attemptId(sleeping.launch);
-    this.#sleeping.delete(id);
-    this.#options.capacity.give(id);
-    this.#outcomes.push({ ...refOf(sleeping.launch), result });
-    this.#wake();
+    this.#books.end(sleeping.launch, { ...refOf(sleeping.launch), result });
   }
 
   /** It may have been stopped meanwhile. */
   #isSleeping(sleeping: Sleeping): boolean {
-    return this.#sleeping.get(attemptId(sleeping.launch)) === sleeping;
+    return this.#books.held.get(attemptId(sleeping.launch)) === sleeping;
   }
 }
 

@@ -8,7 +8,8 @@ import { type TestContext, test } from "node:test";
 import { pythonEnvironment, type TestPython } from "../../test/python.ts";
 import { isRunning } from "../testing/processes.ts";
 import { until } from "../testing/until.ts";
-import { dir, fails, launchOf, logged, openExecutor, outcomes, succeeds, text } from "./python.fixture.ts";
+import { outcomes } from "./outcomes.fixture.ts";
+import { dir, fails, launchOf, logged, openExecutor, succeeds, text } from "./python.fixture.ts";
 
 /** Elsewhere there are none. */
 const linuxPython = (t: TestContext): TestPython | null => {

@@ -13,6 +13,7 @@ import {
   attemptId,
   type Launch,
   type LogLine,
+  refOf,
 } from "../core/messages.ts";
 import type { FromWorker, MeasuredOutcome, ShortOutcome, ToWorker } from "../worker/protocol.ts";
 import { fromPoolFd, toPoolFd } from "../worker/protocol.ts";
@@ -385,7 +386,5 @@ export class WorkerProcess {
 
 const states: readonly string[] = ["active", "waiting", "recording"];
 const outcomeTypes: readonly string[] = ["succeeded", "failed", "interrupted"];
-
-const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
 const textOf = (error: unknown): string => (isGodwitError(error) ? error.message : String(error));

@@ -7,11 +7,11 @@ import { fromPayload, toPayload } from "../blob/payload.ts";
 import { type ActionError, errorCodes } from "../core/action.ts";
 import type { Clock } from "../core/clock.ts";
 import { GodwitError, isGodwitError, isOfSurroundings } from "../core/error.ts";
-import type { Launch, Outcome } from "../core/messages.ts";
+import { type Launch, type Outcome, refOf } from "../core/messages.ts";
 import { type Literals, soleOutput } from "../core/value.ts";
 import type { Capacity } from "../executor/capacity.ts";
 import type { Executor, LogSink } from "../executor/executor.ts";
-import { type LoneAttempt, loneExecutor, refOf } from "../executor/lone-attempts.ts";
+import { type LoneAttempt, loneExecutor } from "../executor/lone-attempts.ts";
 import type { ImageOrder, Images } from "./images.ts";
 
 export type ImageExecutorOptions = {

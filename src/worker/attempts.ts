@@ -14,6 +14,7 @@ import {
   attemptId,
   type Launch,
   type Outcome,
+  refOf,
 } from "../core/messages.ts";
 import type { MeasuredOutcome } from "./protocol.ts";
 
@@ -233,5 +234,3 @@ export class Attempts {
     this.#options.onReport();
   }
 }
-
-const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });

@@ -9,6 +9,7 @@ import {
   type Call,
   type CallAnswer,
   type CallState,
+  refOf,
   type TaskCalls,
 } from "../core/messages.ts";
 import { type FromWorker, maxRequestsInFlight, type ToWorker } from "./protocol.ts";
@@ -110,7 +111,6 @@ export class Connection implements TaskCalls {
 }
 
 /** Attempts come as objects that know more; only this much is for the pipe. */
-const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
 /** Batches as they come, for one reader. Holds at most the ends of calls that its attempt has made. */
 class Follower implements AsyncIterable<readonly CallState[]>, AsyncIterator<readonly CallState[], undefined> {

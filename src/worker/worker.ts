@@ -15,6 +15,7 @@ import {
   type Launch,
   type LogLine,
   type Outcome,
+  refOf,
   type TaskCalls,
 } from "../core/messages.ts";
 import type { Manifest } from "../core/task.ts";
@@ -229,8 +230,6 @@ const shortOutcome = ({ outcome, stretchMs }: MeasuredOutcome): ShortOutcome => 
   stretchMs: Math.round(stretchMs * 1_000) / 1_000,
   result: outcome.result,
 });
-
-const refOf = ({ run, action, attempt }: AttemptRef): AttemptRef => ({ run, action, attempt });
 
 function unable(request: number, error: unknown): FromWorker {
   if (isGodwitError(error)) return { type: "unable", request, code: error.code, message: error.message };
