@@ -14,6 +14,7 @@ import type { Writable } from "node:stream";
 import { assert, GodwitError } from "../core/error.ts";
 import { readLines } from "../worker/stream.ts";
 import { stopGraceMs } from "./executor.ts";
+import { groupEnded } from "./group-end.ts";
 import { type GuardedProcess, type ProcessExit, spawnGuarded } from "./guard.ts";
 import { readRaw } from "./pipes.ts";
 
@@ -234,15 +235,16 @@ class Child {
     this.#kill("SIGKILL");
     this.#hasEnded = true;
     const life = this.#connections.get("life");
-    const done = (): void => {
+    const done = async (): Promise<void> => {
+      if (this.#pid !== null) await groupEnded(this.#pid);
       this.#onGone();
       if (exit === null) this.#exited.reject(error);
       else this.#exited.resolve(exit);
       // It may have ended before it could connect all of its streams.
       this.#started.reject(error ?? gone("a process ended before it began"));
     };
-    if (life === undefined || life.closed) done();
-    else life.once("close", done);
+    if (life === undefined || life.closed) void done();
+    else life.once("close", () => void done());
     // Its guard ends what cannot be named.
     if (this.#pid === null) for (const connection of this.#connections.values()) connection.destroy();
   }

@@ -20,6 +20,7 @@ import { delimiter, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { GodwitError } from "../core/error.ts";
 import { stopGraceMs } from "./executor.ts";
+import { groupEnded } from "./group-end.ts";
 
 export type GuardedStdio = StdioPipe | "ignore" | "inherit" | number;
 
@@ -126,8 +127,8 @@ function guarded(child: ChildProcess, command: string, guardFd: number): Guarded
       clearTimeout(forced);
       killGroup("SIGKILL"); // R5
       hasEnded = true;
-      // The guard was in the group: when its end of the pipe is gone, so is the group.
-      const done = (): void => resolveExit({ code, signal });
+      // The guard was in the group: when its end of the pipe is gone, all of them have been killed.
+      const done = (): void => void groupEnded(child.pid as number).then(() => resolveExit({ code, signal }));
       if (pipe.destroyed) done();
       else pipe.once("close", done).resume();
     });
