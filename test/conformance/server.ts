@@ -159,7 +159,7 @@ function client(
 ) {
   const child = spawn(join(python.bin, program), words, {
     cwd,
-    env: { ...scrubbed(), ...extra, PATH: `${python.bin}:${process.env.PATH}` },
+    env: { ...scrubbed(), ...extra, PYTHONFAULTHANDLER: "1", PATH: `${python.bin}:${process.env.PATH}` },
     stdio: ["ignore", "pipe", "pipe"],
   });
   clients.add(child);
@@ -171,7 +171,18 @@ function client(
   return { process: child, ended };
 }
 
-function succeeded(what: string, { code, signal, stdout, stderr }: Ended): string {
-  assert.equal(code, 0, `${what} ended with ${code ?? signal}:\n${stdout}\n${stderr}`);
+function succeeded(what: string, ended: Ended): string {
+  const { code, signal, stdout, stderr } = ended;
+  if (isLateAbort(ended)) console.log(`${what}: the client aborted after its end, by its own fault`);
+  else assert.equal(code, 0, `${what} ended with ${code ?? signal}:\n${stdout}\n${stderr}`);
   return stdout;
 }
+
+/**
+ * What the client's HTTP library does now and then (some 1 in 70 short commands; docs/flyte2.md): one of its threads
+ * is ended by Python's shutdown while it wakes the event loop, and that aborts the process. All has been done and
+ * printed by then: the report of the fault handler is all there is, and tells that no Python is left to run.
+ */
+const isLateAbort = ({ signal, stderr }: Ended): boolean =>
+  signal === "SIGABRT" &&
+  /^Fatal Python error: Aborted\n\n(Current t|T)hread \w+ [^\n]*\n {2}<no Python frame>\n/.test(stderr);
