@@ -1,6 +1,5 @@
 // A server of Godwit's as operators start it, and Flyte's own client as its users have it: the programs of
 // test/fixtures/python/conformance, unmodified `flyte` around them, and nothing of ours in between.
-import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,17 +8,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { after, type TestContext } from "node:test";
+import { type ClientEnd, flyteClient, succeeded } from "../flyte-client.ts";
 import { pythonEnvironment, type TestPython } from "../python.ts";
 
 const root = join(import.meta.dirname, "../..");
 const programs = join(import.meta.dirname, "../fixtures/python/conformance");
-
-export type Ended = {
-  readonly code: number | null;
-  readonly signal?: string | null;
-  readonly stdout: string;
-  readonly stderr: string;
-};
 
 export type FlyteServer = {
   /** `localhost:port`. */
@@ -28,13 +21,11 @@ export type FlyteServer = {
   readonly dir: string;
   readonly dataDir: string;
   /** The command line of Flyte. */
-  flyte(...words: readonly string[]): Promise<Ended>;
+  flyte(...words: readonly string[]): Promise<ClientEnd>;
   /** The same, which has to succeed; what it printed. */
   flyteOk(...words: readonly string[]): Promise<string>;
   /** One of the programs, which has to succeed; its last line is JSON. */
   program(file: string, ...words: readonly string[]): Promise<unknown>;
-  /** Not awaited. */
-  begin(file: string, ...words: readonly string[]): { readonly process: ChildProcess; readonly ended: Promise<Ended> };
   /** `kill -9`, and another in its place. */
   replace(): Promise<void>;
 };
@@ -42,10 +33,8 @@ export type FlyteServer = {
 let started: Promise<FlyteServer> | null = null;
 let serverProcess: ChildProcess | null = null;
 const home = mkdtempSync(join(tmpdir(), "godwit-flyte-"));
-const clients = new Set<ChildProcess>();
 
 after(async () => {
-  for (const client of clients) client.kill("SIGKILL");
   if (serverProcess !== null && serverProcess.exitCode === null) {
     serverProcess.kill("SIGTERM");
     await once(serverProcess, "close");
@@ -75,18 +64,18 @@ async function start(python: TestPython, security: Security): Promise<FlyteServe
   writeFileSync(join(dir, "config.yaml"), configFor(endpoint, security === "open" ? open : withKey(dataDir, dir)));
   // For uploads, which know nothing of the configuration.
   const extra = security === "open" ? {} : { SSL_CERT_FILE: join(tls, "ca.pem") };
-  const begin = (program: string, words: readonly string[]) => client(python, { cwd: dir, extra, program, words });
+  const env = { ...scrubbed(), ...extra };
+  const client = (program: string, words: readonly string[]) => flyteClient(python, { cwd: dir, env, program, words });
   return {
     endpoint,
     dir,
     dataDir,
-    flyte: (...words) => begin("flyte", words).ended,
-    flyteOk: async (...words) => succeeded(`flyte ${words.join(" ")}`, await begin("flyte", words).ended),
+    flyte: (...words) => client("flyte", words),
+    flyteOk: async (...words) => succeeded(`flyte ${words.join(" ")}`, await client("flyte", words)),
     program: async (file, ...words) => {
-      const stdout = succeeded(file, await begin("python", [file, ...words]).ended);
+      const stdout = succeeded(file, await client("python", [file, ...words]));
       return JSON.parse(stdout.trimEnd().split("\n").at(-1) as string);
     },
-    begin: (file, ...words) => begin("python", [file, ...words]),
     replace: async () => {
       const killed = serverProcess as ChildProcess;
       killed.kill("SIGKILL");
@@ -152,37 +141,3 @@ function scrubbed(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(kept), HOME: home, NO_COLOR: "1", COLUMNS: "400", TERM: "dumb" };
 }
-
-function client(
-  python: TestPython,
-  { cwd, extra, program, words }: { cwd: string; extra: NodeJS.ProcessEnv; program: string; words: readonly string[] },
-) {
-  const child = spawn(join(python.bin, program), words, {
-    cwd,
-    env: { ...scrubbed(), ...extra, PYTHONFAULTHANDLER: "1", PATH: `${python.bin}:${process.env.PATH}` },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  clients.add(child);
-  const output = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  const ended = output.then(([stdout, stderr, [code, signal]]): Ended => {
-    clients.delete(child);
-    return { code, signal, stdout, stderr };
-  });
-  return { process: child, ended };
-}
-
-function succeeded(what: string, ended: Ended): string {
-  const { code, signal, stdout, stderr } = ended;
-  if (isLateAbort(ended)) console.log(`${what}: the client aborted after its end, by its own fault`);
-  else assert.equal(code, 0, `${what} ended with ${code ?? signal}:\n${stdout}\n${stderr}`);
-  return stdout;
-}
-
-/**
- * What the client's HTTP library does now and then (some 1 in 70 short commands; docs/flyte2.md): one of its threads
- * is ended by Python's shutdown while it wakes the event loop, and that aborts the process. All has been done and
- * printed by then: the report of the fault handler is all there is, and tells that no Python is left to run.
- */
-const isLateAbort = ({ signal, stderr }: Ended): boolean =>
-  signal === "SIGABRT" &&
-  /^Fatal Python error: Aborted\n\n(Current t|T)hread \w+ [^\n]*\n {2}<no Python frame>\n/.test(stderr);

@@ -1,14 +1,13 @@
 // kill -9 of the server while Python tasks run: parents replay what they have, each run ends, and no process of
 // theirs is left behind.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { promisify } from "node:util";
+import { flyteClient, succeeded } from "../flyte-client.ts";
 import { until } from "../project.ts";
-import { pythonEnvironment } from "../python.ts";
+import { pythonEnvironment, type TestPython } from "../python.ts";
 import { allEnded } from "./load.ts";
 import { type ServerProcess, serverProcess } from "./process.ts";
 import { ask } from "./service.ts";
@@ -18,7 +17,7 @@ const count = 4;
 const program = join(import.meta.dirname, "../fixtures/python/survivors.py");
 
 /** Starts a run with Flyte's command line, which does not wait for its end. */
-async function start(server: ServerProcess, bin: string, dir: string): Promise<string> {
+async function start(server: ServerProcess, python: TestPython, dir: string): Promise<string> {
   cpSync(program, join(dir, "survivors.py"));
   const endpoint = new URL(server.url).host.replace("127.0.0.1", "localhost");
   writeFileSync(
@@ -28,10 +27,13 @@ async function start(server: ServerProcess, bin: string, dir: string): Promise<s
   const journal = join(dir, "journal");
   writeFileSync(journal, "");
   const words = ["-c", "config.yaml", "run", "--name", "survivor", "survivors.py", "parent"];
-  await promisify(execFile)(join(bin, "flyte"), [...words, "--journal", journal, "--count", String(count)], {
+  const ended = await flyteClient(python, {
     cwd: dir,
-    env: { PATH: `${bin}:${process.env.PATH}`, HOME: dir, NO_COLOR: "1", TERM: "dumb" },
+    env: { HOME: dir, NO_COLOR: "1", TERM: "dumb" },
+    program: "flyte",
+    words: [...words, "--journal", journal, "--count", String(count)],
   });
+  succeeded("flyte run", ended);
   return journal;
 }
 
@@ -45,7 +47,7 @@ test("Python parents and children survive kills of the server, what had ended is
   await server.start();
   const dir = mkdtempSync(join(tmpdir(), "godwit-survivor-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const journal = await start(server, python.bin, dir);
+  const journal = await start(server, python, dir);
   await until(() => lines(journal).includes("begun 0"), "the first child has begun", 60_000);
   await server.kill("SIGKILL");
   await until(() => server.processes().length === 0, "what it had started ends with it");
