@@ -6,6 +6,8 @@ import { after, before, test } from "node:test";
 import { blobFiles } from "./blob-files.ts";
 import { type CachedProject, makeCachedProject } from "./cached-project.ts";
 
+type Action = { readonly label: string; readonly phase: string };
+
 let project: CachedProject;
 before(() => {
   project = makeCachedProject();
@@ -95,4 +97,33 @@ test("code whose bytes are damaged is stored again by the next run of it", async
   chmodSync(path, 0o644);
   truncateSync(path, 100);
   assert.deepEqual((await run()).missed, []);
+});
+
+test("bytes that are lost after a hit fail who reads them, in words that lead to what makes them again", async () => {
+  project.write(
+    "later.ts",
+    `import { existsSync, readFileSync, rmSync } from "node:fs";
+import { environment, File, file } from "godwit";
+import { z } from "zod";
+const env = environment({ name: "later" });
+export const made = env.task({ name: "made", output: file(), cache: "auto" }, () => File.fromText("m.txt", "made for later"));
+export const kept = env.task({ name: "kept", output: z.int(), cache: "auto" }, () => 1);
+export const read = env.task({ name: "read", input: z.object({ from: file() }), output: z.string() }, ({ from }) => from.text());
+export const main = env.task({ name: "main", output: z.string() }, async () => {
+  const [from] = await Promise.all([made(), kept()]);
+  for (const path of existsSync("lose") ? [readFileSync("lose", "utf8"), "lose"] : []) rmSync(path);
+  return read({ from });
+});
+`,
+  );
+  await project.run(["later.ts", "main"]);
+  project.write("lose", blobWith("made for later"));
+  const lost = await project.godwit(["run", "later.ts", "main", "--name", "lost"], 1);
+  assert.match(lost.stderr, /read failed: NotFound: The blob [0-9a-f]{64} is not stored .*`godwit doctor`/);
+  assert.match((await project.godwit(["doctor"], 1)).stdout, /godwit rerun lost --recover computes it again/);
+  const { run, outputs } = await project.json(["rerun", "lost", "--recover"]);
+  assert.deepEqual(outputs, { o0: "made for later" });
+  const actions = (await project.json(["get", "actions", String(run)])) as unknown as readonly Action[];
+  const phases = Object.fromEntries(actions.map(({ label, phase }) => [label, phase]));
+  assert.deepEqual(phases, { main: "succeeded", made: "succeeded", kept: "recovered", read: "succeeded" });
 });

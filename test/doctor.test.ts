@@ -84,7 +84,7 @@ test("a data directory that runs have left is sound, and looking changes nothing
 });
 
 const kinds: readonly (readonly [content: RegExp, told: RegExp])[] = [
-  [/^the file of one$/, /^The outputs of one \(first\/\w+\) is not whole/],
+  [/^the file of one$/, /^The outputs of one \(first\/\w+\) are not whole/],
   [/^the file in the folder$/, /^The outputs of folder \(first\/\w+\) .*\(inner\.txt\)/],
   [/^\{"o0".*the file of one, and of two, the/, /^The outputs of three \(first\/\w+\)/],
   [/^\{.*"the checkpoint"/, /^The checkpoint of trained \(training\/\w+\)/],

@@ -250,7 +250,8 @@ class FileBlobs implements BlobStore {
   async #existing(digest: string): Promise<number> {
     const sizeBytes = await this.sizeBytes(digest);
     if (sizeBytes !== null) return sizeBytes;
-    throw new GodwitError("not_found", `The blob ${digest} is not stored in ${this.#dir}.`);
+    const next = "`godwit doctor` tells what it belongs to, if anything, and how to make it again.";
+    throw new GodwitError("not_found", `The blob ${digest} is not stored in ${this.#dir}. ${next}`);
   }
 
   #path(digest: string): string {

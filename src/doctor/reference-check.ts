@@ -47,7 +47,7 @@ function told(reference: Reference, missing: string, upkeep: Upkeep | null): Fin
   const { by, cacheKey, runName, action, label, run } = reference;
   const scope = reference.project === "default" ? "" : ` (project ${reference.project})`;
   const of = `${label} (${action === null ? runName : `${runName}/${action}`}${scope})`;
-  const text = `The ${by} of ${of} is not whole: ${missing}.`;
+  const text = `The ${by} of ${of} ${by === "outputs" || by === "inputs" ? "are" : "is"} not whole: ${missing}.`;
   if (by === "cache entry" && cacheKey !== null) {
     if (upkeep === null) return problem(check, text, "It counts as a miss. godwit doctor --repair removes the entry.");
     upkeep.removeCacheEntries([cacheKey]);
