@@ -79,6 +79,13 @@ export class RunChanges {
     this.#onClose = onClose;
   }
 
+  /** What was kept, without rows that a later one of the same action has overtaken. */
+  gather(): void {
+    const latest = new Map(this.#kept.map((action) => [action.name, action.revision]));
+    if (latest.size < this.#kept.length)
+      this.#kept = this.#kept.filter(({ name, revision }) => latest.get(name) === revision);
+  }
+
   /** In order of revision; empty when there is nothing for now. */
   async next(): Promise<readonly Action[]> {
     if (!this.#isBehind) return this.#take();

@@ -40,8 +40,9 @@ export async function* watchRun(
       last = run;
       if (signal.aborted) return;
       if (actions.length > 0) {
-        // More of them together are less work, and soon enough for whoever looks.
-        if (!isTerminal(run.phase)) await hurry.wait(gatherMs);
+        // More of them together are less work, and soon enough for whoever looks; a full page has gathered already.
+        if (!isTerminal(run.phase) && actions.length < pageSize) await hurry.wait(gatherMs);
+        changes.gather();
         continue;
       }
       if (isTerminal(run.phase) && (await parts.store.sweeps([id], 1)).length === 0) return;

@@ -12,6 +12,9 @@ const waitsIntervalMs = 500;
 /** Of what is used: with every attempt it is something else. */
 const usedIntervalMs = 5_000;
 
+/** To find out what has changed costs more than an idle round of the engine. */
+const lookIntervalMs = 50;
+
 /** Lanes that are told of. */
 const maxWaits = 200;
 
@@ -26,6 +29,7 @@ export class Announcements {
   readonly #parts: EngineParts;
   #told: EngineStatus;
   #waitsToldAtMs = Number.NEGATIVE_INFINITY;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -35,8 +39,13 @@ export class Announcements {
   /** The moment at which to try again, or null if all is told. */
   async tell(): Promise<number | null> {
     const { nowMs, capacity, store, id } = this.#parts;
+    const atMs = nowMs();
+    const nextLookMs = this.#lookedAtMs + lookIntervalMs;
+    // A clock that was set back must not silence it.
+    if (atMs >= this.#lookedAtMs && atMs < nextLookMs) return nextLookMs;
+    this.#lookedAtMs = atMs;
     const told = this.#told;
-    const status = statusOf(capacity, nowMs(), this.#waits());
+    const status = statusOf(capacity, atMs, this.#waits());
     const hasOtherWaits = !isSame(status.waits, told.waits);
     const hasOtherUse = !isSame([status.used, status.machine], [told.used, told.machine]);
     const dueMs = Math.min(

@@ -3,7 +3,7 @@
 import type { Action } from "../core/action.ts";
 
 export class LiveRows {
-  readonly #rows = new Map<string, Action>();
+  readonly #runs = new Map<number, Map<string, Action>>();
   readonly #owner: string;
 
   constructor(owner: string) {
@@ -11,22 +11,22 @@ export class LiveRows {
   }
 
   get(run: number, name: string): Action | undefined {
-    return this.#rows.get(keyOf(run, name));
+    return this.#runs.get(run)?.get(name);
   }
 
   /** False if it is older than what is known already. */
   note(action: Action): boolean {
-    const key = keyOf(action.run, action.name);
-    const known = this.#rows.get(key);
+    const rows = this.#runs.get(action.run);
+    const known = rows?.get(action.name);
     if (known !== undefined && known.revision > action.revision) return false;
-    if (action.phase === "running" && action.owner === this.#owner) this.#rows.set(key, action);
-    else if (known !== undefined) this.#rows.delete(key);
+    if (action.phase === "running" && action.owner === this.#owner) {
+      if (rows !== undefined) rows.set(action.name, action);
+      else this.#runs.set(action.run, new Map([[action.name, action]]));
+    } else if (known !== undefined) rows?.delete(action.name);
     return true;
   }
 
   forget(run: number): void {
-    for (const [key, action] of this.#rows) if (action.run === run) this.#rows.delete(key);
+    this.#runs.delete(run);
   }
 }
-
-const keyOf = (run: number, name: string): string => `${run}/${name}`;

@@ -11,8 +11,8 @@ export class Settling {
   readonly #parts: EngineParts;
   readonly #on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void };
   readonly #batches = new Set<Promise<void>>();
-  /** Run and action → outcomes of it. */
-  readonly #actions = new Map<string, number>();
+  /** Run → action → outcomes of it. */
+  readonly #actions = new Map<number, Map<string, number>>();
   #outcomes = 0;
 
   constructor(parts: EngineParts, on: { readonly onSettled: () => void; readonly onError: (error: unknown) => void }) {
@@ -29,7 +29,7 @@ export class Settling {
   }
 
   has(run: number, action: string): boolean {
-    return this.#actions.has(`${run}/${action}`);
+    return this.#actions.get(run)?.has(action) === true;
   }
 
   add(outcomes: readonly Outcome[]): void {
@@ -51,10 +51,10 @@ export class Settling {
   }
 
   #count({ run, action }: Outcome, change: number): void {
-    const key = `${run}/${action}`;
-    const count = (this.#actions.get(key) ?? 0) + change;
-    if (count === 0) this.#actions.delete(key);
-    else this.#actions.set(key, count);
+    const ofRun = this.#actions.get(run) ?? new Map<string, number>();
+    const count = (ofRun.get(action) ?? 0) + change;
+    if (count > 0) this.#actions.set(run, ofRun.set(action, count));
+    else if (ofRun.delete(action) && ofRun.size === 0) this.#actions.delete(run);
   }
 
   #end(batch: Promise<void>, outcomes: readonly Outcome[]): void {

@@ -3,32 +3,37 @@
 import type { ActionKey } from "../core/action.ts";
 import type { Machine, Resources } from "../core/resources.ts";
 
-type Entry = { readonly run: number; readonly project: string; weight: number };
+type Entry = { readonly project: string; weight: number };
 
 export class Usage {
-  readonly #started = new Map<string, Entry>();
+  /** Of each run, by the action's name. */
+  readonly #started = new Map<number, Map<string, Entry>>();
   readonly #byRun = new Map<number, number>();
   readonly #byProject = new Map<string, number>();
 
   start(key: ActionKey, project: string, weight: number): void {
     this.end(key);
-    this.#started.set(keyOf(key), { run: key.run, project, weight });
+    const entry = { project, weight };
+    const ofRun = this.#started.get(key.run);
+    if (ofRun === undefined) this.#started.set(key.run, new Map([[key.name, entry]]));
+    else ofRun.set(key.name, entry);
     this.#add(key.run, project, weight);
   }
 
   /** The action has called others. */
-  calls(key: ActionKey): void {
-    const entry = this.#started.get(keyOf(key));
+  calls({ run, name }: ActionKey): void {
+    const entry = this.#started.get(run)?.get(name);
     if (entry === undefined || entry.weight === 0) return;
-    this.#add(entry.run, entry.project, -entry.weight);
+    this.#add(run, entry.project, -entry.weight);
     entry.weight = 0;
   }
 
-  end(key: ActionKey): void {
-    const entry = this.#started.get(keyOf(key));
+  end({ run, name }: ActionKey): void {
+    const ofRun = this.#started.get(run);
+    const entry = ofRun?.get(name);
     if (entry === undefined) return;
-    this.#started.delete(keyOf(key));
-    this.#add(entry.run, entry.project, -entry.weight);
+    ofRun?.delete(name);
+    this.#add(run, entry.project, -entry.weight);
   }
 
   ofRun(run: number): number {
@@ -40,21 +45,17 @@ export class Usage {
   }
 
   forget(run: number): void {
-    for (const [key, entry] of this.#started) {
-      if (entry.run !== run) continue;
-      this.#started.delete(key);
-      this.#add(run, entry.project, -entry.weight);
-    }
+    for (const { project, weight } of this.#started.get(run)?.values() ?? []) this.#add(run, project, -weight);
+    this.#started.delete(run);
     this.#byRun.delete(run);
   }
 
   #add(run: number, project: string, weight: number): void {
+    if (weight === 0) return;
     this.#byRun.set(run, (this.#byRun.get(run) ?? 0) + weight);
     this.#byProject.set(project, (this.#byProject.get(project) ?? 0) + weight);
   }
 }
-
-const keyOf = ({ run, name }: ActionKey): string => `${run}/${name}`;
 
 /** The largest part of any one kind of resource that these take: what a share is measured in. */
 export function weightOf(resources: Resources, machine: Machine): number {
