@@ -313,7 +313,8 @@ export class Transaction {
       parentId: row[4] as number | null,
       createdAtMs: row[5] as number,
       endedAtMs: row[6] as number | null,
-      mayHaveChildren: true,
+      // What has not run has called nothing.
+      mayHaveChildren: (row[3] as number) > 0,
       change: null,
     };
     this.#known.add(known);
