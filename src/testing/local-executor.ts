@@ -139,6 +139,7 @@ export class LocalExecutor implements Executor {
       blobs,
       nowMs,
       load: () => Promise.resolve(tasks()),
+      onLoaded: () => undefined,
       atTurnEnd: setImmediate,
       log: (line: LogLine) => logs.append(launch, [line]),
       onState: (state: AttemptState) => {

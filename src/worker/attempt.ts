@@ -21,6 +21,8 @@ export type AttemptHost = {
   readonly blobs: BlobStore;
   load(bundle: string, projectDir: string): Tasks | Promise<Tasks>;
   readonly onState: (state: AttemptState) => void;
+  /** Calls back when code that had to be loaded is there. */
+  readonly onLoaded: () => void;
   /** Calls back soon, when whatever is called at once has been called. */
   readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
@@ -39,7 +41,7 @@ export async function runAttempt(launch: Launch, host: AttemptHost, stopping: St
   });
   let definition: Definition | undefined;
   try {
-    definition = (await host.load(launch.bundle, launch.projectDir)).get(launch.spec.name);
+    definition = (await tasksOf(launch, host)).get(launch.spec.name);
   } catch (error) {
     return outcome(failed({ ...actionError(error), code: errorCodes.codeUnloadable, recoverable: false }));
   }
@@ -67,6 +69,13 @@ export async function runAttempt(launch: Launch, host: AttemptHost, stopping: St
   } finally {
     session.close();
   }
+}
+
+async function tasksOf({ bundle, projectDir }: Launch, host: AttemptHost): Promise<Tasks> {
+  const loading = host.load(bundle, projectDir);
+  const tasks = await loading;
+  if (loading instanceof Promise) host.onLoaded();
+  return tasks;
 }
 
 async function runFunction(definition: Definition, session: Session, host: AttemptHost): Promise<Result> {

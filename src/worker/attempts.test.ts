@@ -9,6 +9,7 @@ import { Attempts } from "./attempts.ts";
 type Started = {
   readonly action: string;
   readonly onState: (state: AttemptState) => void;
+  readonly onLoaded: () => void;
   readonly signal: AbortSignal;
   readonly end: PromiseWithResolvers<void>;
 };
@@ -19,9 +20,9 @@ function worker() {
   const started: Started[] = [];
   const outcomes: string[] = [];
   const attempts = new Attempts({
-    run: async ({ run, action, attempt }, onState, { signal }): Promise<Outcome> => {
+    run: async ({ run, action, attempt }, { onState, onLoaded }, { signal }): Promise<Outcome> => {
       const end = Promise.withResolvers<void>();
-      started.push({ action, onState, signal, end });
+      started.push({ action, onState, onLoaded, signal, end });
       await end.promise;
       return { run, action, attempt, result: { type: "succeeded", outputs: { type: "inline", text: "" } } };
     },
@@ -77,6 +78,23 @@ test("while traces are recorded others run, and each is measured by what it has 
   const wholeMs = performance.now() - startedAtMs;
   const sumMs = attempts.takeReport().outcomes.reduce((sum, { stretchMs }) => sum + stretchMs, 0);
   assert.ok(sumMs > 29 && sumMs <= wholeMs + 1, `${sumMs} ms of ${wholeMs}`);
+});
+
+test("what the loading of its code took is not what an attempt took", async () => {
+  const { attempts, find } = worker();
+  attempts.launch(launches("a"));
+  await turn();
+  const busy = (forMs: number): void => {
+    const untilMs = performance.now() + forMs;
+    while (performance.now() < untilMs);
+  };
+  busy(500);
+  find("a").onLoaded();
+  busy(20);
+  find("a").end.resolve();
+  await turn();
+  const [stretchMs = 0] = attempts.takeReport().outcomes.map((each) => each.stretchMs);
+  assert.ok(stretchMs >= 20 && stretchMs < 500, `${stretchMs} ms`);
 });
 
 test("a stop ends what has not started, and tells what has", async () => {

@@ -18,7 +18,14 @@ import {
 } from "../core/messages.ts";
 import type { MeasuredOutcome } from "./protocol.ts";
 
-export type Run = (launch: Launch, onState: (state: AttemptState) => void, stopping: Stop) => Promise<Outcome>;
+export type Run = (launch: Launch, course: Course, stopping: Stop) => Promise<Outcome>;
+
+/** What is told of an attempt while it runs. */
+export type Course = {
+  readonly onState: (state: AttemptState) => void;
+  /** Its code had to be loaded first, and is there now: what that took is not what the task takes. */
+  readonly onLoaded: () => void;
+};
 
 /** What stops an attempt. Most attempts never ask for their signal, and it costs more than all else that starts one. */
 export class Stop {
@@ -174,15 +181,22 @@ export class Attempts {
     };
     this.#running.set(id, running);
     this.#noteChange(id);
-    this.#options
-      .run(launch, (state) => this.#setState(running, state), running.stopping)
-      .then(
-        (outcome) => this.#end(running, outcome),
-        (thrown: unknown) => {
-          const error = this.#options.errorOf(thrown);
-          this.#end(running, { ...refOf(launch), result: { type: "failed", error } });
-        },
-      );
+    this.#options.run(launch, this.#course(running), running.stopping).then(
+      (outcome) => this.#end(running, outcome),
+      (thrown: unknown) => {
+        const error = this.#options.errorOf(thrown);
+        this.#end(running, { ...refOf(launch), result: { type: "failed", error } });
+      },
+    );
+  }
+
+  #course(running: Running): Course {
+    return {
+      onState: (state) => this.#setState(running, state),
+      onLoaded: () => {
+        running.sinceMs = this.#share(0);
+      },
+    };
   }
 
   #setState(running: Running, state: AttemptState): void {
@@ -201,7 +215,7 @@ export class Attempts {
   }
 
   /** `#shareMs` by now. From now on so many more are active. */
-  #share(change: 1 | -1): number {
+  #share(change: 1 | 0 | -1): number {
     const nowMs = performance.now();
     if (this.#active > 0) this.#shareMs += (nowMs - this.#sharedAtMs) / this.#active;
     this.#sharedAtMs = nowMs;

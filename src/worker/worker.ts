@@ -10,7 +10,6 @@ import type { ActionError } from "../core/action.ts";
 import { isGodwitError } from "../core/error.ts";
 import {
   type AttemptRef,
-  type AttemptState,
   attemptId,
   type Launch,
   type LogLine,
@@ -21,7 +20,7 @@ import {
 import type { Manifest } from "../core/task.ts";
 import type { Literals } from "../core/value.ts";
 import type { Stopping } from "../sdk/session.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts, type Course } from "./attempts.ts";
 import { Connection } from "./connection.ts";
 import { Output } from "./output.ts";
 import {
@@ -38,7 +37,8 @@ import { BlockingWriter, readLines } from "./stream.ts";
 /** What an attempt gets from its worker. */
 export type Host = {
   readonly calls: TaskCalls;
-  readonly onState: (state: AttemptState) => void;
+  readonly onState: Course["onState"];
+  readonly onLoaded: Course["onLoaded"];
   /** Calls back at the end of this turn of the event loop, just before what was said in it is written. */
   readonly atTurnEnd: (work: () => void) => void;
   log(line: LogLine): void;
@@ -80,7 +80,7 @@ class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#attempts = new Attempts({
-      run: (launch, onState, stopping) => this.#run(launch, onState, stopping),
+      run: (launch, course, stopping) => this.#run(launch, course, stopping),
       errorOf: options.errorOf,
       onEnd: (attempt) => this.#output.end(attempt),
       onReport: () => this.#writer.schedule(),
@@ -151,10 +151,11 @@ class Worker {
     }
   }
 
-  #run(launch: Launch, onState: Host["onState"], stopping: Stopping): Promise<Outcome> {
+  #run(launch: Launch, { onState, onLoaded }: Course, stopping: Stopping): Promise<Outcome> {
     const host: Host = {
       calls: this.#connection,
       onState,
+      onLoaded,
       atTurnEnd: this.#atTurnEnd,
       log: (line) => this.#output.log(launch, line),
       nowMs: Date.now,
