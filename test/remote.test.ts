@@ -189,6 +189,10 @@ test("the command line deploys, runs by name, and shows what there is on the ser
   const again = JSON.parse(await godwit("rerun", started.run, "--remote", "--json"));
   assert.equal(again.outputs.sum, 22);
   assert.match(await godwit("promote", "far.main", "c1", "--to", "staging"), /far\.main c1 is in default\/staging/);
+  for (const beginning of ["run named", "run named (has ended before)"]) {
+    const named = await near.run(["run", "--remote", "pipeline.ts", "main", "--x", "6", "--name", "named"], env);
+    assert.equal(named.stderr.split("\n")[0] || named.stdout.split("\n")[0], beginning);
+  }
   const bad = await near.run(["run", "--remote", "pipeline.ts", "main", "--x", "five"], env);
   assert.equal(bad.code, 2);
   assert.match(bad.stderr, /--x/);

@@ -138,6 +138,8 @@ const oldCode = ({ name, phase }: Run): string =>
 async function beginning({ session, run, isNew }: Started): Promise<string> {
   if (isNew) return "";
   if (isTerminal(run.phase)) return " (has ended before)";
+  // A server serves it, and does not tell whether it was there.
+  if (session.isRemote === true) return "";
   return (await session.godwit.isServed(run.id)) ? " (another process serves it; shown here)" : " (resumed)";
 }
 
