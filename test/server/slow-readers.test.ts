@@ -67,14 +67,16 @@ async function trace(server: ServerProcess, name: string): Promise<void> {
   assert.equal(code, "ok", message);
 }
 
-/** Takes in a little, and waits. */
+/** Takes in a little, and waits, until what this returns is called. */
 function slowly(stream: Stream): () => void {
+  let pausing: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
     stream.resume();
-    setTimeout(() => stream.pause(), 1);
+    pausing = setTimeout(() => stream.pause(), 1);
   }, 5);
   return () => {
     clearInterval(timer);
+    clearTimeout(pausing);
     stream.resume();
   };
 }
