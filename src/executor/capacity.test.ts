@@ -70,6 +70,20 @@ test("each kind of resource is given out up to what there is, and who is refused
   }
 });
 
+test("what an attempt holds is not set aside for it again, by another who means to start it", () => {
+  const capacity = open();
+  const wanted = wants({ cpuMillis: 1_000, memoryBytes: 100 });
+  assert.equal(capacity.take(wanted, null), null);
+  const before = capacity.usage();
+  assert.deepEqual(capacity.take(wanted, null), { type: "turn" });
+  capacity.pause(attemptId(wanted));
+  assert.deepEqual(capacity.take(wanted, null), { type: "turn" }, "nor while it is paused");
+  capacity.resume(attemptId(wanted));
+  assert.deepEqual(capacity.usage(), before);
+  capacity.give(attemptId(wanted));
+  assert.equal(capacity.take(wanted, null), null);
+});
+
 test("until the driver has told of the GPUs, who asks for one waits for its turn and others do not", async () => {
   const capacity = open({}, { gpus: [] });
   const told = Promise.withResolvers<Machine["gpus"]>();

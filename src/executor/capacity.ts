@@ -89,10 +89,10 @@ export class Capacity {
     });
   }
 
-  /** Null: taken, under the attempt, and sitting there. One that holds already goes on holding. */
+  /** Null: taken, under the attempt, and sitting there. One that holds already is not given more. */
   take(wanted: Wanted, kept: Kept | null, seat: Seat = new Seat()): WaitReason | null {
     const id = attemptId(wanted);
-    if (this.#holdings.has(id)) return null;
+    if (this.#holdings.has(id)) return { type: "turn" };
     const holding = this.#holding(wanted, seat);
     const reserves = this.#reserves(kept);
     const reason = this.#refusal(holding, reserves);

@@ -10,7 +10,8 @@ export interface Executor {
   /**
    * Sets aside what the attempt needs to start, before it is committed as running. Null: done, and held
    * until the attempt has ended, is stopped or is given back. Else why it has to wait; `wake` tells when
-   * to ask again. `kept` is to be left free for somebody who has waited for long.
+   * to ask again. An attempt that has its share, or is having it set aside, is refused: it is somebody
+   * else's to start, and to give back. `kept` is to be left free for somebody who has waited for long.
    */
   reserve(wanted: Wanted, kept: Kept | null): WaitReason | null;
   /** Gives back what was set aside for attempts that are not launched after all. */

@@ -8,10 +8,6 @@ export type Plan = { readonly worker: WorkerProcess | null; readonly isQuick: bo
 export class Plans {
   readonly #plans = new Map<AttemptId, Plan>();
 
-  has(id: AttemptId): boolean {
-    return this.#plans.has(id);
-  }
-
   add(id: AttemptId, plan: Plan): void {
     this.#plans.set(id, plan);
     if (plan.worker === null) return;

@@ -127,8 +127,6 @@ class Pool implements WorkerPool {
   }
 
   reserve(wanted: Wanted, kept: Kept | null): WaitReason | null {
-    const id = attemptId(wanted);
-    if (this.#plans.has(id)) return null;
     if (this.#closing !== null || this.#outcomes.size >= maxOutcomes) return { type: "turn" };
     return needsOwnProcess(wanted.resources) ? this.#reserveOwn(wanted, kept) : this.#reserveShared(wanted, kept);
   }

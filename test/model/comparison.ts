@@ -83,7 +83,10 @@ export class Comparison {
 
   async #ofEngine({ id, executor }: OpenedEngine): Promise<readonly string[]> {
     const { ledger } = this.#world;
-    const found = executor.idleReservations.map((attempt) => `${attempt} has a place and does not run`);
+    const found = [
+      ...executor.idleReservations.map((attempt) => `${attempt} has a place and does not run`),
+      ...executor.unplaced.map((attempt) => `${attempt} runs and has no place`),
+    ];
     const running = executor
       .running()
       .map(({ run, action, attempt }) => `${ledger.nameOf({ run, name: action })}#${attempt}`);

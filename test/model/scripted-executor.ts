@@ -31,6 +31,11 @@ export class ScriptedExecutor implements Executor {
     return [...this.#holding].filter((id) => !this.#running.has(id));
   }
 
+  /** Attempts that run, or have an outcome, and have no place. */
+  get unplaced(): readonly AttemptId[] {
+    return [...this.#running.keys()].filter((id) => !this.#holding.has(id));
+  }
+
   report(outcome: Outcome): void {
     this.#outcomes.push(outcome);
     this.#wake();
@@ -42,13 +47,14 @@ export class ScriptedExecutor implements Executor {
 
   reserve(wanted: Wanted): WaitReason | null {
     const id = attemptId(wanted);
-    if (!this.#holding.has(id) && !this.hasRoom) return { type: "turn" };
+    if (this.#holding.has(id) || !this.hasRoom) return { type: "turn" };
     this.#holding.add(id);
     return null;
   }
 
   release(attempts: readonly AttemptRef[]): void {
     for (const attempt of attempts) this.#holding.delete(attemptId(attempt));
+    this.#wake();
   }
 
   ensureLaunched(launches: readonly Launch[]): void {
