@@ -113,9 +113,12 @@ export class Comparison {
       if (wanted !== undefined && ledger.isWithin(holder, wanted)) ledger.holders.set(key, holder);
       else if (wanted !== holder) found.push(`${holder} holds a key, not ${wanted}`);
     }
-    // Whose run nobody serves may have lost it to others.
-    for (const [key, holder] of ledger.holders)
-      if (!stored.has(key) && ledger.isServed(Number(holder.split("/")[0]))) found.push(`${holder} holds no key`);
+    // While nobody serves its run it may lose it to others, and is without it until it is started again.
+    for (const [key, holder] of ledger.holders) {
+      if (stored.has(key)) continue;
+      if (ledger.rows.get(holder)?.phase !== "running") ledger.holders.delete(key);
+      else if (ledger.isServed(Number(holder.split("/")[0]))) found.push(`${holder} holds no key`);
+    }
     const entries = (await store.cacheEntries(keys)).map(({ key, outputs }) => [key, outputs]);
     const entries0 = [...ledger.entries].map(([key, { outputs }]) => [key, outputs]);
     if (text(entries.sort()) !== text(entries0.sort()))

@@ -85,6 +85,11 @@ export class Ledger {
     this.#served.add(`${run} ${engine}`);
   }
 
+  /** Nobody serves it, unless somebody has taken it over since. */
+  refusedToServe(run: number, engine: string): void {
+    if (this.servers.get(run) === engine) this.servers.delete(run);
+  }
+
   called({ run, action, attempt }: AttemptRef, calls: readonly Call[]): void {
     const known = listOf(this.#calls, keyOf(run, action));
     known.push(...calls.map((call) => ({ attempt, call })));

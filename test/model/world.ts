@@ -34,8 +34,8 @@ export type OpenedEngine = {
  */
 export type Ground = "memory" | "file";
 
-/** Far more turns than the longest way of anything takes; who needs more never comes to rest. */
-const maxTurns = 20_000;
+/** Far longer than anything takes, on a busy machine too; who needs more never comes to rest. */
+const maxRestMs = 60_000;
 /** What one part hands to another without a promise that is counted is on its way for fewer turns. */
 const quietTurns = 8;
 
@@ -155,7 +155,10 @@ export class World {
         });
       },
       (error: { readonly code?: string; readonly message: string }) => {
-        const isExpected = this.ledger.gone.has(id) || (server !== undefined && error.code === "already_exists");
+        const isRefused = server !== undefined && error.code === "already_exists";
+        // Who closes still serves it until it has let go.
+        if (isRefused && !isTaken && server !== id) this.ledger.refusedToServe(run, id);
+        const isExpected = this.ledger.gone.has(id) || isRefused;
         if (!isExpected) this.ledger.violations.push(`${id} gave up run ${run}: ${error.message}`);
       },
     );
@@ -217,8 +220,9 @@ export class World {
 
   async #quiet(): Promise<void> {
     let quietFor = 0;
-    for (let turns = 0; quietFor < quietTurns; turns++) {
-      if (turns > maxTurns) {
+    const untilMs = performance.now() + maxRestMs;
+    while (quietFor < quietTurns) {
+      if (performance.now() > untilMs) {
         this.ledger.violations.push("it does not come to rest");
         return;
       }
