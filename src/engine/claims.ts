@@ -154,7 +154,8 @@ class Round {
     const run = this.#parts.served.get(action.run) as Run;
     const reservation = key === null ? null : { key, run: action.run, action: action.name };
     const isHeld = key !== null && this.#lookup.reservations.has(key);
-    if (reservation !== null) this.#lookup.reservations.set(reservation.key, reservation);
+    // Held: by itself, or by who called it, who keeps it and must not wait for it when it is tried again.
+    if (reservation !== null && !isHeld) this.#lookup.reservations.set(reservation.key, reservation);
     const cacheStatus: CacheStatus = key === null ? "off" : run.overwriteCache ? "overwritten" : "miss";
     const more: Change[] = reservation === null || isHeld ? [] : [{ type: "reserve", reservation }];
     this.#settle(lane, action, { type: "claimed", owner: this.#parts.id, cacheStatus }, more, executor);

@@ -156,8 +156,11 @@ export class Comparison {
       return "its end was reported";
     if (row.phase === "queued" && row.readyAtMs <= clock.nowMs() && server.executor.hasRoom)
       return "there is room for it";
-    if (row.phase === "waiting_for_resources" && !ledger.holders.has(row.cacheKey ?? ""))
-      return "nobody works on the same";
+    if (row.phase === "waiting_for_resources") {
+      const holder = ledger.holders.get(row.cacheKey ?? "");
+      if (holder === undefined) return "nobody works on the same";
+      if (holder === keyOf(row.run, row.name)) return "that is for itself";
+    }
     return null;
   }
 }

@@ -5,17 +5,11 @@ import { called } from "./asking.ts";
 import { checked } from "./comparison.ts";
 import { drain } from "./ending.ts";
 import { planners } from "./plans.ts";
-import { callKinds, callOf, textOf } from "./tasks.ts";
+import { callOf, kindOf } from "./tasks.ts";
 import { World } from "./world.ts";
 
-/** How a kind of call is told, for any of its inputs. */
-const kindOf = (text: RegExp): number =>
-  Array.from({ length: callKinds }, (_, kind) => kind).find((kind) =>
-    text.test(textOf(callOf("x", kind, 0))),
-  ) as number;
-
-const task = callOf("b", kindOf(/plain/), 0);
-const traced = callOf("e", kindOf(/trace/), 0);
+const task = callOf("b", kindOf("plain"), 0);
+const traced = callOf("e", kindOf("trace"), 0);
 
 for (const [what, first] of [
   ["alone", [task]],

@@ -48,6 +48,12 @@ export const inputsOf = (n: number): Literals => ({ n: { type: "integer", value:
 /** Kinds of calls that `callOf` knows. */
 export const callKinds = taskSpecs.length + 5;
 
+/** By what their calls are told as (`textOf`). */
+export const kindOf = (text: string): number =>
+  Array.from({ length: callKinds }, (_, kind) => kind).find((kind) =>
+    textOf(callOf("x", kind, 0)).startsWith(`x = ${text}`),
+  ) as number;
+
 /** The call under that name; `kind` and `n` say which. */
 export function callOf(name: string, kind: number, n: number): Call {
   const task = taskSpecs[kind];
