@@ -1,6 +1,6 @@
 // The model: what was asked and reported, and the rows as commits have left them so far. Each committed
 // row is judged as it comes: is there a reason for it in what was asked and reported before (rules.ts)?
-import { type Action, noTimeouts, type Policy } from "../../src/core/action.ts";
+import type { Action } from "../../src/core/action.ts";
 import {
   type AttemptRef,
   attemptId,
@@ -9,20 +9,16 @@ import {
   type Launch,
   type Outcome,
 } from "../../src/core/messages.ts";
-import { defaultRetries } from "../../src/core/retry.ts";
 import type { Run } from "../../src/core/run.ts";
-import { specDigest, type TaskSpec } from "../../src/core/task.ts";
 import type { Payload } from "../../src/core/value.ts";
 import type { Change, Committed } from "../../src/store/store.ts";
 import { contradictions, dueMs, ends, type Facts, fatesOf, type Window } from "./rules.ts";
-import { taskSpecs } from "./tasks.ts";
-
-const specs = new Map(taskSpecs.map((spec) => [specDigest(spec), spec]));
+import { policyOf } from "./tasks.ts";
 
 export const keyOf = (run: number, action: string): string => `${run}/${action}`;
 
 type Push = { readonly first: number; readonly last: number; readonly actions: readonly Action[] };
-type Entry = { readonly outputs: Payload; readonly from: string };
+type Entry = { readonly outputs: Payload; readonly from: string; readonly by: string };
 /** `isDue`: its attempt was running, so that it has to count. */
 type Report = { readonly attempt: number; readonly result: Outcome["result"]; readonly isDue: boolean };
 
@@ -59,6 +55,7 @@ export class Ledger {
   #clock: Window;
   #goneAtRest: ReadonlySet<string> = new Set();
   #servedAtRest: ReadonlySet<number> = new Set();
+  #entriesAtRest: ReadonlyMap<string, Entry> = new Map();
   /** Since the last rest. */
   #entriesLately = new Map<string, Entry[]>();
 
@@ -72,6 +69,7 @@ export class Ledger {
     this.#clock = { fromMs: this.#nowMs(), toMs: this.#nowMs() };
     this.#goneAtRest = new Set(this.gone);
     this.#servedAtRest = new Set(this.committedRuns.map(({ id }) => id).filter((id) => this.isServed(id)));
+    this.#entriesAtRest = new Map(this.entries);
     this.#entriesLately = new Map([...this.entries].map(([key, entry]) => [key, [entry]]));
   }
 
@@ -279,7 +277,7 @@ export class Ledger {
       this.#isCalledFrom(action, holder) ||
       !this.#servedAtRest.has(holdersRun) ||
       !this.isServed(holdersRun);
-    const isCached = cacheKey !== null && !overwrites && this.entries.has(cacheKey);
+    const isCached = cacheKey !== null && !overwrites && this.#mustSeeEntry(key, cacheKey);
     const isServed = this.#served.has(`${action.run} ${after.owner}`) && !this.#goneAtRest.has(after.owner ?? "");
     return {
       policy: policyOf(action),
@@ -292,6 +290,13 @@ export class Ledger {
       hit: entries.find(({ outputs }) => sameText(outputs, after.outputs)) ?? entries.at(-1) ?? null,
       clock: this.#clock,
     };
+  }
+
+  /** Who holds the key is kept from starting by nobody: it may have looked before one that it has called left its result. */
+  #mustSeeEntry(key: string, cacheKey: string): boolean {
+    const entry = this.entries.get(cacheKey);
+    if (entry === undefined) return false;
+    return this.#entriesAtRest.get(cacheKey) === entry || !this.isWithin(entry.by, key);
   }
 
   /** Somebody else does the same, or did until just now, or was about to: who then lost its start may have been seen as holding the key. */
@@ -338,7 +343,7 @@ export class Ledger {
       this.holders.set(cacheKey, key);
     if (ends.includes(after.phase) && this.holders.get(cacheKey) === key) this.holders.delete(cacheKey);
     if (before?.phase === "running" && after.phase === "succeeded" && after.outputs !== null) {
-      const entry = { outputs: after.outputs, from: `${this.runs.get(after.run)?.name}/${after.name}` };
+      const entry = { outputs: after.outputs, from: `${this.runs.get(after.run)?.name}/${after.name}`, by: key };
       this.entries.set(cacheKey, entry);
       listOf(this.#entriesLately, cacheKey).push(entry);
     }
@@ -351,16 +356,6 @@ export class Ledger {
   tell(line: string): void {
     this.story.push(line);
   }
-}
-
-export function policyOf(action: Pick<Action, "type" | "spec" | "identity">): Policy {
-  if (action.type === "task") {
-    const spec = specs.get(action.spec ?? "") as TaskSpec;
-    return { retries: spec.retries, timeouts: spec.timeouts, memoryBytes: spec.resources.memoryBytes };
-  }
-  const deadlineMs =
-    action.type === "condition" ? (JSON.parse(action.identity.slice("approve ".length)) as number | null) : null;
-  return { retries: defaultRetries, timeouts: { ...noTimeouts, deadlineMs } };
 }
 
 /** Null: nothing is recorded, as it only asks. */

@@ -13,9 +13,8 @@ import {
 } from "../../src/core/action.ts";
 import { specDigest } from "../../src/core/task.ts";
 import { emptyPayload } from "../../src/core/value.ts";
-import { policyOf } from "./ledger.ts";
 import { contradictions, type Facts, fatesOf } from "./rules.ts";
-import { taskSpecs } from "./tasks.ts";
+import { policyOf, taskSpecs } from "./tasks.ts";
 
 const outputs = { type: "inline", text: '{"o0":{"type":"none"}}' } as const;
 

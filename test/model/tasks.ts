@@ -1,8 +1,9 @@
 // The tasks, inputs and calls of the model's runs: few, and one of each kind.
-import { noTimeouts } from "../../src/core/action.ts";
+import { type Action, noTimeouts, type Policy } from "../../src/core/action.ts";
 import { hashInputs } from "../../src/core/cache.ts";
 import type { Call } from "../../src/core/messages.ts";
-import type { Manifest, TaskSpec } from "../../src/core/task.ts";
+import { defaultRetries } from "../../src/core/retry.ts";
+import { type Manifest, specDigest, type TaskSpec } from "../../src/core/task.ts";
 import { hashLiterals, type Literals } from "../../src/core/value.ts";
 
 const taskSpec = (shortName: string, part: Partial<TaskSpec>): TaskSpec => ({
@@ -40,6 +41,18 @@ export const taskSpecs: readonly TaskSpec[] = [
     },
   }),
 ];
+
+const specs = new Map(taskSpecs.map((spec) => [specDigest(spec), spec]));
+
+export function policyOf(action: Pick<Action, "type" | "spec" | "identity">): Policy {
+  if (action.type === "task") {
+    const spec = specs.get(action.spec ?? "") as TaskSpec;
+    return { retries: spec.retries, timeouts: spec.timeouts, memoryBytes: spec.resources.memoryBytes };
+  }
+  const deadlineMs =
+    action.type === "condition" ? (JSON.parse(action.identity.slice("approve ".length)) as number | null) : null;
+  return { retries: defaultRetries, timeouts: { ...noTimeouts, deadlineMs } };
+}
 
 export const manifest: Manifest = { bundle: "model", entry: "model.ts", tasks: taskSpecs };
 
