@@ -74,6 +74,7 @@ export async function listActions(
       ...(listing.parent === undefined ? {} : { parent: listing.parent }),
       ...(listing.phases === undefined ? {} : { phases: listing.phases }),
       ...(listing.type === undefined ? {} : { type: listing.type }),
+      ...(listing.order === undefined ? {} : { order: listing.order }),
       ...(after === null ? {} : { after }),
     },
     limit,

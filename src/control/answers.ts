@@ -50,6 +50,8 @@ export type ActionListing = {
   readonly parent?: string;
   readonly type?: ActionType;
   readonly phases?: readonly Phase[];
+  /** Of creation. The oldest first, if left out. */
+  readonly order?: "oldest" | "newest";
   readonly limit: number;
   readonly token: string | null;
 };

@@ -97,7 +97,7 @@ async function known(
       run.project === project &&
       run.domain === domain &&
       (task === undefined || run.task === task) &&
-      (taskVersion === undefined || run.origin.taskVersion === taskVersion) &&
+      (taskVersion === undefined || (run.origin.taskVersion ?? run.origin.codeVersion) === taskVersion) &&
       run.createdAtMs >= fromMs &&
       run.createdAtMs < beforeMs,
   );

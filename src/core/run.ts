@@ -18,6 +18,8 @@ export type RunOrigin = {
   readonly trigger: { readonly name: string; readonly revision: number } | null;
   /** Of the task version that it executes; null if the task was not deployed. */
   readonly taskVersion: string | null;
+  /** What its client calls the code of a task that was not deployed. Left out: nothing. */
+  readonly codeVersion?: string;
   /** Environment variables of all its attempts. */
   readonly env: { readonly [name: string]: string };
   /** The moment that it is about, for its tasks: of a scheduled run, the scheduled one. */

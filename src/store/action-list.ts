@@ -20,33 +20,46 @@ export function listActions(connection: Connection, filter: ActionFilter, limit:
     if (filter.parent !== undefined && parentId === null) return [];
     const scope: Scope = parentId === null ? { column: "run", id: filter.run } : { column: "parent", id: parentId };
     const types = filter.type === undefined ? Object.values(typeCodes) : [typeCodes[filter.type]];
+    const { run, order = "oldest" } = filter;
     const start = startOf(connection, filter);
     const lists = [...new Set(filter.phases ?? allPhases)].flatMap((phase) =>
-      types.flatMap((type) => listsOf(connection, { run: filter.run, scope, phase, type })),
+      types.flatMap((type) => listsOf(connection, { run, scope, phase, type, order })),
     );
     return byKeys(
       connection,
       mergeKeys(
         lists.map((list) => list(start)),
         limit,
-      ),
+      ).map((key) => turned(key, order)),
     );
   });
 }
 
 // A cursor whose action is unknown goes on behind all that were created at its time.
-function startOf(connection: Connection, { run, after }: ActionFilter): OrderKey {
+function startOf(connection: Connection, { run, after, order = "oldest" }: ActionFilter): OrderKey {
   if (after === undefined) return beforeAll;
-  return [after.createdAtMs, actionId(connection, run, after.name) ?? Number.MAX_SAFE_INTEGER];
+  const beyond = order === "oldest" ? Number.MAX_SAFE_INTEGER : 0;
+  return turned([after.createdAtMs, actionId(connection, run, after.name) ?? beyond], order);
 }
 
-type Wanted = { readonly run: number; readonly scope: Scope; readonly phase: Phase; readonly type: number };
+type Order = "oldest" | "newest";
+
+/** Newest first, keys are negated: to that, and back again. */
+const turned = (key: OrderKey, order: Order): OrderKey => (order === "oldest" ? key : key.map((part) => -part));
+
+type Wanted = {
+  readonly run: number;
+  readonly scope: Scope;
+  readonly phase: Phase;
+  readonly type: number;
+  readonly order: Order;
+};
 
 /** R1. */
-function listsOf(connection: Connection, { run, scope, phase, type }: Wanted): readonly List[] {
+function listsOf(connection: Connection, { run, scope, phase, type, order }: Wanted): readonly List[] {
   const code = phaseCodes[phase];
   const { column, id } = scope;
-  const list = (where: string, ...values: readonly SqlValue[]): List => listOf(connection, where, values);
+  const list = (where: string, ...values: readonly SqlValue[]): List => listOf(connection, order, where, values);
   if (isTerminal(phase))
     return [list(`${column} = ? and type = ? and phase = ? and ended_at_ms is not null`, id, type, code)];
   if (phase === "queued") return [list(`${column} = ? and type = ? and ended_at_ms is null and phase = 0`, id, type)];
@@ -69,10 +82,12 @@ const ownersOfRun = `with recursive found (owner) as (
   select owner from found where owner is not null`;
 
 const listOf =
-  (connection: Connection, where: string, values: readonly SqlValue[]): List =>
+  (connection: Connection, order: Order, where: string, values: readonly SqlValue[]): List =>
   (start) =>
     keysOf((after, count) => {
-      const sql = `select created_at_ms, id from action where ${where}
-        and (created_at_ms, id) > (?, ?) order by created_at_ms, id limit ?`;
-      return connection.all(sql, ...values, ...(after ?? start), count) as readonly OrderKey[];
+      const [beyond, direction] = order === "oldest" ? [">", ""] : ["<", " desc"];
+      const sql = `select created_at_ms, id from action where ${where} and (created_at_ms, id) ${beyond} (?, ?)
+        order by created_at_ms${direction}, id${direction} limit ?`;
+      const rows = connection.all(sql, ...values, ...turned(after ?? start, order), count) as readonly OrderKey[];
+      return rows.map((key) => turned(key, order));
     });

@@ -58,7 +58,7 @@ export function listingSuite(database: string, open: OpenStore): void {
     }
   });
 
-  test(`${database}: actions are listed in order of creation, a page at a time, by every filter`, async (t) => {
+  test(`${database}: actions are listed in both orders of creation, a page at a time, by every filter`, async (t) => {
     const store = await open(t);
     const queued = Array.from({ length: 60 }, (_, index) =>
       child(`a${(index * 7) % 60}-x`, {
@@ -102,11 +102,10 @@ export function listingSuite(database: string, open: OpenStore): void {
           (action) => (filter.phases?.includes(action.phase) ?? true) && (filter.type ?? action.type) === action.type,
         )
         .sort((a, b) => a.createdAtMs - b.createdAtMs);
-      assert.deepEqual(
-        namesOf(await allActions(store, { run: 7, ...filter }, 4)),
-        namesOf(expected),
-        JSON.stringify(filter),
-      );
+      const listed = async (more: Partial<ActionFilter>) =>
+        namesOf(await allActions(store, { run: 7, ...filter, ...more }, 4));
+      assert.deepEqual(await listed({}), namesOf(expected), JSON.stringify(filter));
+      assert.deepEqual(await listed({ order: "newest" }), namesOf(expected).toReversed(), JSON.stringify(filter));
     }
   });
 

@@ -11,7 +11,7 @@ type Case = readonly [filter: Partial<RunFilter>, isWanted: (run: Run) => boolea
 const cases: readonly Case[] = [
   [{ caller: "bob" }, ({ caller }) => caller === "bob"],
   [{ trigger: "nightly" }, ({ origin }) => origin.trigger?.name === "nightly"],
-  [{ taskVersion: "v2" }, ({ origin }) => origin.taskVersion === "v2"],
+  [{ taskVersion: "v2" }, ({ origin }) => (origin.taskVersion ?? origin.codeVersion) === "v2"],
   [{ nameContains: "UN-11" }, ({ name }) => name.includes("un-11")],
   [{ nameContains: "%" }, () => false],
   [
@@ -65,6 +65,7 @@ export function runListSuite(database: string, open: OpenStore): void {
         origin: {
           ...plainOrigin(1_000),
           taskVersion: [null, "v1", "v2"][index % 3] ?? null,
+          ...(index % 2 === 0 ? { codeVersion: "v2" } : {}),
           trigger: index % 4 === 0 ? { name: "nightly", revision: 1 } : null,
         },
       }),

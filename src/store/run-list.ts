@@ -70,6 +70,10 @@ const hasLabels = `not exists (select 1 from json_each(?) wanted where not exist
   select 1 from json_each(details, '$.labels') where json_each.key = json_extract(wanted.value, '$.key')
     and json_each.value = coalesce(json_extract(wanted.value, '$.value'), json_each.value)))`;
 
+// Whoever asks for a version does not ask whether it was deployed.
+const versionOfRun =
+  "coalesce(json_extract(details, '$.origin.taskVersion'), json_extract(details, '$.origin.codeVersion'))";
+
 const hasPausedNow = `exists (select 1 from phase_count c where c.run = run.id and c.parent = 0
   and c.phase = ${phaseCodes.paused} and c.n > 0)`;
 
@@ -83,7 +87,7 @@ function wanted(filter: RunFilter): { readonly sql: string; readonly values: rea
     conditions.push(condition);
     values.push(value);
   };
-  add("json_extract(details, '$.origin.taskVersion') = ?", taskVersion);
+  add(`${versionOfRun} = ?`, taskVersion);
   add("json_extract(details, '$.origin.trigger.name') = ?", trigger);
   add("caller = ?", caller);
   add("instr(lower(name), ?) > 0", nameContains?.toLowerCase());

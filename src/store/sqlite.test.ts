@@ -199,6 +199,7 @@ async function askEverything(store: Store): Promise<void> {
   await store.counts(7, "a0");
   await store.listActions({ run: 7, parent: "a0", after: { createdAtMs: 1, name: "a0" } }, 9);
   await store.listActions({ run: 7, phases: ["queued"] }, 9);
+  await store.listActions({ run: 7, order: "newest", after: { createdAtMs: 1, name: "a0" } }, 9);
   await store.changedActions({ run: 7, afterRevision: 0, limit: 9 });
   await store.attempts(key);
   await store.lanes(7, 9);

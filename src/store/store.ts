@@ -176,7 +176,9 @@ export type ActionFilter = {
   readonly parent?: string;
   readonly phases?: readonly Phase[];
   readonly type?: ActionType;
-  /** In order of creation within the run (in order of insertion if created at one time); actions after this one. */
+  /** Of creation within the run (of insertion if created at one time). The oldest first, if left out. */
+  readonly order?: "oldest" | "newest";
+  /** Actions after this one, in that order. */
   readonly after?: { readonly createdAtMs: number; readonly name: string };
 };
 

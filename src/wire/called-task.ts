@@ -13,6 +13,8 @@ export type CalledTask = {
   readonly message: TaskSpecMessage;
   /** Of a deployed task. */
   readonly version: string | null;
+  /** What the client calls the code of a task that it brings along. */
+  readonly codeVersion: string | null;
 };
 
 /** TypeScript's code is a bundle, which says what its tasks are: the message only names one of them. */
@@ -20,7 +22,8 @@ export async function inlineTask(asking: Asking, message: TaskSpecMessage): Prom
   const said = taskSpecOf(message);
   const manifest = await manifestOf(asking, said, message);
   const spec = manifest.tasks.find(({ name }) => name === said.name);
-  if (spec !== undefined) return { spec, manifest, message, version: null };
+  if (spec !== undefined)
+    return { spec, manifest, message, version: null, codeVersion: message.taskTemplate?.id?.version || null };
   const names = manifest.tasks.map(({ name }) => name);
   throw new GodwitError(
     "not_found",
@@ -54,5 +57,5 @@ export async function deployedTask(asking: Asking, id: Omit<TaskIdentifier, "$ty
   const name = required("task_id.name", id.name);
   const { spec, version } = await asking.parts.control.tasks.get(scope, name, id.version === "" ? null : id.version);
   const message = taskSpecMessage(spec);
-  return { spec, manifest: await manifestOf(asking, spec, message), message, version };
+  return { spec, manifest: await manifestOf(asking, spec, message), message, version, codeVersion: null };
 }

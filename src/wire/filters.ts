@@ -30,10 +30,10 @@ export function rowsOf(limit: number): number {
   );
 }
 
-/** By creation alone can be sorted. Newest first if nothing is said. */
-export function orderOf(request: ListRequest | undefined): "newest" | "oldest" {
+/** By creation alone can be sorted; `usual` if nothing is said. */
+export function orderOf(request: ListRequest | undefined, usual: "newest" | "oldest" = "newest"): "newest" | "oldest" {
   const [sort] = [...(request?.sortByFields ?? []), ...(request?.sortBy === undefined ? [] : [request.sortBy])];
-  if (sort === undefined || sort.key === "") return "newest";
+  if (sort === undefined || sort.key === "") return usual;
   if (sort.key !== "created_at")
     throw new GodwitError("invalid_argument", `Sorting by "${sort.key}" is not possible; by "created_at" it is.`);
   return sort.direction === Sort_Direction.ASCENDING ? "oldest" : "newest";

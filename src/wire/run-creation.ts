@@ -105,6 +105,7 @@ function originOf({ source, runSpec }: CreateRunRequest, task: CalledTask, extra
   return {
     source: sources[source] ?? (extras.related?.type === "spawn" ? "spawn" : "cli"),
     taskVersion: task.version,
+    ...(task.codeVersion === null ? {} : { codeVersion: task.codeVersion }),
     env: Object.fromEntries((runSpec?.envs?.values ?? []).map(({ key, value }) => [key, value])),
     ...(extras.runStartAtMs === null ? {} : { runStartAtMs: extras.runStartAtMs }),
     related: extras.related,

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
-import { Filter_Function, type FilterSchema, Sort_Direction } from "#idl/flyteidl2/common/list_pb.js";
+import {
+  Filter_Function,
+  type FilterSchema,
+  type ListRequestSchema,
+  Sort_Direction,
+} from "#idl/flyteidl2/common/list_pb.js";
 import { RunService } from "#idl/flyteidl2/workflow/run_service_pb.js";
 import { newerFunctions } from "../idl/newer.ts";
 import { insertAction, insertRun, sampleAction, sampleRun } from "../store/sample-rows.suite.ts";
@@ -96,4 +101,27 @@ test("pages follow one another by their tokens, the newest first, and a made-up 
   assert.equal(second.token, "");
   await assert.rejects(page("3"), { rawMessage: /page token/ });
   await assert.rejects(runs.listRuns({}), { rawMessage: /project_id/ });
+});
+
+test("actions of a run come in the order that is asked for, the oldest first if none is", async (t) => {
+  const { runs, store } = await opened(t);
+  await store.commit(
+    ["b", "c"].map((name, at) =>
+      insertAction(sampleAction({ name, run: 1, parent: "a0", depth: 1, spec: null, createdAtMs: startMs + at })),
+    ),
+  );
+  const listed = async (request: MessageInitShape<typeof ListRequestSchema>) => {
+    const runId = { project: "default", domain: "development", name: "r1" };
+    const { actions, token } = await runs.listActions({ runId, request });
+    return [...actions.map(({ id }) => id?.name ?? ""), token === "" ? "end" : token];
+  };
+  const created = (direction: Sort_Direction) => ({ sortBy: { key: "created_at", direction } });
+  assert.deepEqual(await listed({}), ["a0", "b", "c", "end"]);
+  assert.deepEqual(await listed(created(Sort_Direction.ASCENDING)), ["a0", "b", "c", "end"]);
+  assert.deepEqual(await listed(created(Sort_Direction.DESCENDING)), ["c", "b", "a0", "end"]);
+  const [first, second, token] = await listed({ ...created(Sort_Direction.DESCENDING), limit: 2 });
+  assert.deepEqual([first, second], ["c", "b"]);
+  const rest = { ...created(Sort_Direction.DESCENDING), limit: 2, token: token as string };
+  assert.deepEqual(await listed(rest), ["a0", "end"]);
+  await assert.rejects(listed({ sortBy: { key: "name" } }), { rawMessage: /Sorting by "name" is not possible/ });
 });

@@ -140,7 +140,10 @@ export type WantedActions = {
 };
 
 export function actionListingOf(request: ListRequest | undefined): WantedActions {
-  const listing: { -readonly [key in keyof ActionListing]: ActionListing[key] } = { ...pagingOf(request) };
+  const listing: { -readonly [key in keyof ActionListing]: ActionListing[key] } = {
+    ...pagingOf(request),
+    order: orderOf(request, "oldest"),
+  };
   let created: TimeRange = {};
   let updated: TimeRange = {};
   for (const filter of request?.filters ?? []) {

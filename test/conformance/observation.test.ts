@@ -40,6 +40,7 @@ test("a task waits for a thousand sleeps at once, and one maps over fifty calls"
   const seen = (await server.program("observed.py", "fan", "1000", "50")) as Record<string, unknown>;
   assert.deepEqual(seen.sleeps, ["ActionPhase.SUCCEEDED", 1000]);
   assert.deepEqual(seen.counted, [1001, 1001]);
+  assert.deepEqual([seen["newest first"], seen["of its version"]], [true, true]);
   assert.deepEqual(seen.mapped, ["ActionPhase.SUCCEEDED", 1225]);
 });
 
