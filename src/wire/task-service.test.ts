@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
+import { KeyValuePairSchema } from "#idl/flyteidl2/core/literals_pb.js";
 import { type TaskSpec, TaskSpecSchema } from "#idl/flyteidl2/task/task_definition_pb.js";
 import { TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
 import { taskService } from "./task-service.ts";
@@ -42,6 +43,21 @@ test("a task is deployed, deployed again without effect, refused with other cont
   assert.equal(details?.metadata?.shortName, "main");
   assert.equal(details?.spec?.taskTemplate?.target.case, "container");
   await assert.rejects(tasks.getTaskDetails({ taskId: id("env.mian", "v1") }), { rawMessage: /"env.main"\?/ });
+});
+
+test("the same paths of modules, said another number of times, are the same content", async (t) => {
+  const { transport } = await served(t, taskService);
+  const tasks = createClient(TaskService, transport);
+  const deploy = (paths: string) => {
+    const message = spec("env.main");
+    const target = message.taskTemplate?.target;
+    assert.equal(target?.case, "container");
+    target.value.env = [create(KeyValuePairSchema, { key: "_F_SYS_PATH", value: paths })];
+    return tasks.deployTask({ taskId: id("env.main", "v1"), spec: message });
+  };
+  await deploy("./.:./lib:./.");
+  await deploy("./.:./lib");
+  await assert.rejects(deploy("./lib:./."), { rawMessage: /_F_SYS_PATH: .\/.:.\/lib → .\/lib:.\/./ });
 });
 
 test("tasks that are meant to be started are listed apart", async (t) => {

@@ -1,8 +1,13 @@
 // TaskService: tasks that are deployed, by name and version.
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { clone, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { Filter_Function } from "#idl/flyteidl2/common/list_pb.js";
-import type { TaskMetadataSchema, TaskSchema } from "#idl/flyteidl2/task/task_definition_pb.js";
+import {
+  type TaskMetadataSchema,
+  type TaskSchema,
+  type TaskSpec,
+  TaskSpecSchema,
+} from "#idl/flyteidl2/task/task_definition_pb.js";
 import { type DeployTaskRequest, type ListTasksRequest, TaskService } from "#idl/flyteidl2/task/task_service_pb.js";
 import type { TaskListing, TaskVersion } from "../control/control.ts";
 import { GodwitError, isGodwitError } from "../core/error.ts";
@@ -53,10 +58,26 @@ export function taskService(router: ConnectRouter, parts: WireParts): void {
   });
 }
 
+/** Where the Python SDK's tasks look for modules: the entries of `sys.path` that its client had. */
+const importPathsName = "_F_SYS_PATH";
+
+/**
+ * The client has some of its paths twice or more, by the way in which it was started, and the same code is of the same
+ * version then: it has to be the same spec, too.
+ */
+function withPathsOnce(message: TaskSpec): TaskSpec {
+  const spec = clone(TaskSpecSchema, message);
+  const target = spec.taskTemplate?.target;
+  if (target?.case !== "container") return spec;
+  for (const pair of target.value.env)
+    if (pair.key === importPathsName) pair.value = [...new Set(pair.value.split(":"))].join(":");
+  return spec;
+}
+
 async function deploy(asking: Asking, { taskId, spec: message, triggers }: DeployTaskRequest): Promise<void> {
   const id = present("task_id", taskId);
   const scope = await scopeOf(asking, id);
-  const task = await inlineTask(asking, present("spec", message));
+  const task = await inlineTask(asking, withPathsOnce(present("spec", message)));
   const { spec } = task;
   if (spec.name !== id.name)
     throw new GodwitError(
