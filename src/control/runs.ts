@@ -43,7 +43,7 @@ export async function createRun(
     if (result.type === "committed") return { run, created: true };
     const existing = await parts.store.run(scope.project, scope.domain, run.name);
     if (existing !== null && wanted.name !== null)
-      return { run: await sameRun(parts, existing, spec, inputsHash), created: false };
+      return { run: await sameRun(parts, existing, { wanted, spec, inputsHash }), created: false };
   }
   throw new GodwitError("unavailable", "No free name for the run was found; try again.");
 }
@@ -58,11 +58,20 @@ function specOf({ manifest, task }: NewRun): TaskSpec {
   );
 }
 
-/** The same command again is answered with the same run; another command under its name is refused. */
-async function sameRun(parts: Parts, existing: Run, spec: TaskSpec, inputsHash: string): Promise<Run> {
+type Command = { readonly wanted: NewRun; readonly spec: TaskSpec; readonly inputsHash: string };
+
+/**
+ * The same command again is answered with the same run; another command under its name is refused. So is the same one,
+ * if its client numbers its calls and this is not the one that it has made before.
+ */
+async function sameRun(parts: Parts, existing: Run, { wanted, spec, inputsHash }: Command): Promise<Run> {
   const [root] = await parts.store.actions([{ run: existing.id, name: rootName }]);
-  if (existing.task === spec.name && root?.inputsHash === inputsHash) return existing;
-  const what = existing.task === spec.name ? "other inputs" : `another task (${existing.task})`;
+  const requestId = wanted.origin?.requestId;
+  const isCalledAgain = requestId === undefined || requestId === existing.origin.requestId;
+  const isSame = existing.task === spec.name && root?.inputsHash === inputsHash;
+  if (isSame && isCalledAgain) return existing;
+  const other = existing.task === spec.name ? "other inputs" : `another task (${existing.task})`;
+  const what = isSame ? "the same task and inputs" : other;
   throw new GodwitError(
     "already_exists",
     `There is already a run "${existing.name}", with ${what}. Take another name, or see \`godwit get run ${existing.name}\`.`,

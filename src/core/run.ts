@@ -20,6 +20,8 @@ export type RunOrigin = {
   readonly taskVersion: string | null;
   /** What its client calls the code of a task that was not deployed. Left out: nothing. */
   readonly codeVersion?: string;
+  /** By which its client knows a call again that it repeats because the answer was lost. Left out: it has none. */
+  readonly requestId?: string;
   /** Environment variables of all its attempts. */
   readonly env: { readonly [name: string]: string };
   /** The moment that it is about, for its tasks: of a scheduled run, the scheduled one. */

@@ -28,8 +28,17 @@ export async function createRun(asking: Asking, request: CreateRunRequest): Prom
   const wanted = newRun(name, task, request, inputs.literals);
   const notify = await rulesOf(asking.parts, scope, request.runSpec);
   const env = { ...tracedBy(asking.headers), ...wanted.origin?.env };
-  const origin = { ...wanted.origin, env, notify, context: inputs.context };
+  const origin = { ...wanted.origin, ...repeatable(asking.headers, task), env, notify, context: inputs.context };
   return (await control.createRun(scope, { ...wanted, origin })).run;
+}
+
+/**
+ * Flyte's client gives each call an id, and repeats the call under it. Under the name of another call's run it wants none.
+ * Godwit's own may take up a run by its name, and gives no ids; a proxy before the server might.
+ */
+function repeatable(headers: Headers, { spec }: CalledTask): { readonly requestId?: string } {
+  const requestId = headers.get("x-request-id") ?? "";
+  return spec.target.type === "container" && requestId !== "" && requestId.length <= 200 ? { requestId } : {};
 }
 
 /** Its tasks go on with the caller's trace, where they look for it: in the variable that OpenTelemetry names. */

@@ -30,6 +30,8 @@ test("tasks call tasks, together and in groups; runs are read, labelled, found a
     two: 2,
     newest: "chosen-name",
     twice: "RuntimeUserError: A run with the name 'chosen-name' already exists. Please choose a different name.",
+    once: "once",
+    "the same twice": "RuntimeUserError: A run with the name 'once' already exists. Please choose a different name.",
   });
   // The context reaches a task that a task has called.
   assert.equal((seen.settings as Record<string, string>).custom, '{"flock": "12"}');
