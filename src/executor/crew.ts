@@ -147,7 +147,11 @@ export class Crew {
   #endIdle(): void {
     const idleMs = this.#options.idleMs ?? defaultIdleMs;
     const nowMs = performance.now();
-    for (const [worker, sinceMs] of this.#idleSinceMs) if (nowMs - sinceMs >= idleMs) this.end(worker);
+    for (const [worker, sinceMs] of this.#idleSinceMs) {
+      // Something may have been planned for it or asked of it since.
+      if (!isIdle(worker)) this.#idleSinceMs.delete(worker);
+      else if (nowMs - sinceMs >= idleMs) this.end(worker);
+    }
     this.#planEnd();
   }
 

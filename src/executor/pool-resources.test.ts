@@ -245,3 +245,13 @@ test("a worker that has nothing to do ends after a while; one in which somebody 
   await runAll(on, [again]);
   assert.deepEqual(await on.ends(again), ["again"]);
 });
+
+test("an attempt that computes, and says nothing, for longer than a worker may idle is left to its work", async (t) => {
+  const on = small(t, { cpuMillis: 1_000, idleMs: 500 });
+  // It has idled by then, and nothing more is heard of it before the attempt's end.
+  await pidOf(on.pool);
+  const spins = on.launch("spins for", "2500");
+  const waiting = [spins];
+  await on.until(() => on.admit(waiting) > 0);
+  assert.deepEqual(await on.ends(spins), ["2500"]);
+});

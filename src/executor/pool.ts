@@ -274,6 +274,7 @@ class Pool implements WorkerPool {
     }
     for (const worker of [...this.#chosen.keys()]) this.#send(worker);
     this.#stalls.watch();
+    this.#crew.noteIdle();
   }
 
   #workerFor(id: AttemptId, { launch, plan }: Queued): WorkerProcess | null {
@@ -385,7 +386,6 @@ class Pool implements WorkerPool {
       this.#isSettling = false;
       this.#questions.assign(this.#crew);
       this.#assign();
-      this.#crew.noteIdle();
       this.#wake();
     });
   }
