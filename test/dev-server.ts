@@ -8,8 +8,8 @@ import { makeProject } from "./project.ts";
 export type DevServer = {
   readonly endpoint: string;
   readonly dir: string;
-  /** By SIGKILL, and another one in its place, on the same port and data. */
-  replace(): Promise<void>;
+  /** By SIGKILL, and another one in its place, on the same port and data. `whileGone` is called in between. */
+  replace(whileGone?: () => void): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -23,8 +23,9 @@ export async function serveDev(env: NodeJS.ProcessEnv = {}): Promise<DevServer> 
   return {
     endpoint: url,
     dir: project.dir,
-    replace: async () => {
+    replace: async (whileGone) => {
       await end("SIGKILL");
+      whileGone?.();
       ({ child, url } = await start(project.dir, new URL(url).port, env));
     },
     stop: async () => {

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import type { BlobStore } from "../src/blob/blob.ts";
 import { openFileBlobs } from "../src/blob/files.ts";
 import { Client } from "../src/client/client.ts";
+import type { RunView } from "../src/control/control.ts";
 import type { Manifest } from "../src/core/task.ts";
 import { openGodwit } from "../src/godwit.ts";
 import { bundleFile, type CodeBundle, storeBundle } from "../src/sdk/bundle.ts";
@@ -121,6 +122,23 @@ test("who watches goes on watching when the server is killed and another takes i
     await run.signal(await run.action(paused.name), true);
   }
   assert.equal(phases.at(-1), "succeeded");
+});
+
+test("what is asked while a server is being started anew waits for it; where none ever answered it does not", async () => {
+  const code = await client.sendCode(bundle);
+  const run = await client.start(
+    { type: "sent", spec: specOf("main"), code },
+    { x: { type: "integer", value: "1" } },
+    blobs,
+  );
+  const stranger = new Client({ endpoint: client.connection.endpoint });
+  let asked: Promise<PromiseSettledResult<RunView>[]> = Promise.resolve([]);
+  await server.replace(() => {
+    asked = Promise.allSettled([run.read(), stranger.run(run.name).read()]);
+  });
+  const [read, refused] = await asked;
+  assert.equal(read?.status === "fulfilled" ? read.value.task : read?.reason, "far.main");
+  assert.match(refused?.status === "rejected" ? String(refused.reason) : "answered", /No server answers at/);
 });
 
 test("a deployed task runs by its name; its version is what it was, and a promoted one is the same", async () => {

@@ -2,6 +2,8 @@
 //
 // R1  Only `unavailable` is tried again: the server did not take the request, or says that it may be sent
 //     once more. Every command that is sent can be repeated: a run has its name before it is asked for.
+//     Where nothing listens and nothing ever did, somebody has the wrong address, and is told at once; a
+//     server that has answered before is being started anew, and waited for.
 // R2  What is thrown is a GodwitError with the server's code and words; where there is no server, it says which
 //     address was tried.
 import { Code, type Client as ConnectClient, ConnectError, createClient } from "@connectrpc/connect";
@@ -58,7 +60,7 @@ export function openConnection(options: ConnectOptions, env: NodeJS.ProcessEnv =
     httpVersion: "1.1",
     interceptors: apiKey === "" ? [] : [authorised(apiKey, endpoint)],
   });
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const server: Server = { endpoint, timeoutMs: options.timeoutMs ?? defaultTimeoutMs, hasAnswered: false };
   return {
     endpoint,
     project: options.project ?? (env.GODWIT_PROJECT || defaultRemoteProject),
@@ -69,7 +71,7 @@ export function openConnection(options: ConnectOptions, env: NodeJS.ProcessEnv =
     signals: createClient(SignalEventService, transport),
     triggers: createClient(TriggerService, transport),
     automation: createClient(AutomationService, transport),
-    ask: (request) => asked(request, endpoint, timeoutMs),
+    ask: (request) => asked(request, server),
   };
 }
 
@@ -82,18 +84,25 @@ function endpointUrl(text: string): string {
   );
 }
 
+type Server = { readonly endpoint: string; readonly timeoutMs: number; hasAnswered: boolean };
+
 async function asked<T>(
   request: (options: { readonly signal: AbortSignal }) => Promise<T>,
-  endpoint: string,
-  timeoutMs: number,
+  server: Server,
 ): Promise<T> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(server.timeoutMs);
+  let lost: GodwitError | null = null;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
-      return await request({ signal });
+      const answer = await request({ signal });
+      server.hasAnswered = true;
+      return answer;
     } catch (error) {
-      const told = toldError(error, endpoint, timeoutMs);
-      if (!isPassing(told) || signal.aborted || isNobodyThere(error)) throw told;
+      const told = toldError(error, server.endpoint, server.timeoutMs);
+      // That the time is over says less than what it went by with.
+      if (signal.aborted) throw lost ?? told;
+      if (!isPassing(told) || (isNobodyThere(error) && !server.hasAnswered)) throw told;
+      lost = told;
       await pause(pauseMs, signal);
     }
   }
@@ -102,7 +111,7 @@ async function asked<T>(
 /** R1. */
 export const isPassing = (error: GodwitError): boolean => error.code === "unavailable";
 
-/** Nothing listens: a person has the wrong address, or the server is not started. */
+/** Nothing listens: the address is wrong, or the server is not started, or not yet again. */
 function isNobodyThere(error: unknown): boolean {
   const cause = error instanceof ConnectError ? error.cause : error;
   const code = (cause as { readonly code?: unknown } | null | undefined)?.code;
