@@ -1,8 +1,8 @@
 // Wires the parts into one Godwit on one data directory. The only file that goes past doors.
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { BlobStore } from "./blob/blob.ts";
 import { openFileBlobs } from "./blob/files.ts";
 import { type BundleArchive, Bundles } from "./control/bundles.ts";
@@ -314,7 +314,7 @@ function checkDatabaseIsThere(dataDir: string): void {
 /** Made if it does not exist, for nobody else to read. */
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
-    if ((await mkdir(dataDir, { recursive: true, mode: 0o700 })) === undefined) return;
+    if (!(await madeDirectory(dataDir))) return;
     // Nobody means to commit it.
     await writeFile(join(dataDir, ".gitignore"), "*\n");
   } catch (error) {
@@ -329,5 +329,22 @@ export async function makeDataDir(dataDir: string): Promise<void> {
       `The data directory ${dataDir} cannot be made: ${(error as Error).message}. Choose another with --data-dir.`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * False if it was there. Not by Node's `recursive`: that never returns where the system says of a child of a
+ * directory that is there that something is missing, as it does in /proc.
+ */
+async function madeDirectory(path: string, isAboveThere = false): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return false;
+    if (code !== "ENOENT" || isAboveThere) throw error;
+    await madeDirectory(dirname(path));
+    return madeDirectory(path, true);
   }
 }

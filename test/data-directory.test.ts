@@ -52,3 +52,17 @@ test("a database of a newer version", async () => {
   database.close();
   await expectAll("newer", 2, /has version 99, and this Godwit knows versions up to \d+\. Upgrade godwit/);
 });
+
+test("a place where none can be made", { skip: process.platform !== "linux" }, async () => {
+  for (const dataDir of ["/proc/nowhere", "/proc/nowhere/below"]) {
+    const { code, stderr } = await project.run([...start, "--data-dir", dataDir]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`The data directory ${dataDir} cannot be made: .* Choose another with --data-dir`));
+  }
+});
+
+test("one is made with all that leads to it", async () => {
+  const ended = await project.run(["run", "waits.ts", "asksBriefly", "--data-dir", "some/way/down"]);
+  assert.equal(ended.code, 1);
+  assert.equal(readFileSync(join(project.dir, "some", "way", "down", ".gitignore"), "utf8"), "*\n");
+});

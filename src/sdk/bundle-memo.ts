@@ -66,13 +66,18 @@ export async function writeMemo(place: MemoPlace, texts: BundleTexts, inputs: Me
   const temporary = `${memoFile(place)}.${process.pid}.tmp`;
   try {
     const memo = memoOf(place, texts, inputs);
-    await mkdir(place.memoDir, { recursive: true });
+    // The data directory itself is made by who opens it, with the rights that it is to have, or not at all.
+    for (const path of [dirname(place.memoDir), place.memoDir]) await mkdir(path).catch(ifThere);
     await writeFile(temporary, JSON.stringify(memo));
     await rename(temporary, memoFile(place));
     await removeOldest(place.memoDir);
   } catch {
     await rm(temporary, { force: true });
   }
+}
+
+function ifThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EEXIST") throw error;
 }
 
 const memoFile = ({ memoDir, projectDir, entry }: MemoPlace): string =>
