@@ -213,7 +213,12 @@ test("the command line deploys, runs by name, and shows what there is on the ser
   }
   const bad = await near.run(["run", "--remote", "pipeline.ts", "main", "--x", "five"], env);
   assert.equal(bad.code, 2);
-  assert.match(bad.stderr, /--x/);
+  assert.match(bad.stderr, /--x: expected an integer, got "five"\.\nSee godwit run pipeline\.ts main --help\n/);
+  const named = await near.run(["run", "--remote", "--task", "far.main", "--version", "c1", "--x", "five"], env);
+  const tells = /See (godwit get task far\.main --remote --version c1)\n/.exec(named.stderr)?.[1] ?? named.stderr;
+  assert.match(await godwit(...tells.split(" ").slice(1)), /--x/);
+  const local = await near.run(["resume", "named", "--remote", "localhost:9"], env);
+  assert.match(local.stderr, /unknown option '--remote'/);
 });
 
 test("what is not there, and a server that is not there, are told in words", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { errorLines, exitCodeOf, exitOk, exitUsage, usageError } from "./error-report.ts";
 import { createProgram } from "./program.ts";
-import { withAddresses } from "./program-options.ts";
+import { asTyped, withAddresses } from "./program-options.ts";
 import { type Io, paintFor, writeJson } from "./terminal.ts";
 
 /** Runs one command. `argv` is without the names of Node and of the script. */
@@ -44,7 +44,7 @@ export async function command(argv: readonly string[], io: Io): Promise<number> 
 async function tellPrograms([name = "", ...rest]: readonly string[], error: CommanderError, io: Io): Promise<void> {
   if (!["run", "resume", "rerun"].includes(name) || !rest.includes("--json")) return;
   const { errorSummary } = await import("./running.ts");
-  await writeJson(io, errorSummary(usageError(error.message.replace(/^error: /, "")), null, 0));
+  await writeJson(io, errorSummary(usageError(asTyped(error.message).replace(/^error: /, "")), null, 0));
 }
 
 /** `godwit get runs | head` closes our output early; that is no failure, and nobody reads on. */

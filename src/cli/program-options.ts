@@ -42,6 +42,10 @@ export function withAddresses(argv: readonly string[]): readonly string[] {
   return words;
 }
 
+/** What `withAddresses` made of a flag that the command does not have, as it was typed. */
+export const asTyped = (text: string): string =>
+  text.replace(/unknown option '--remote=[^']*'/, "unknown option '--remote'");
+
 export const withDisplayOptions = (command: Command): Command =>
   command
     .option("-q, --quiet", "print the result only")

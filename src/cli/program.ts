@@ -3,7 +3,7 @@
 import { type Argument, Command } from "commander";
 import { automationCommands } from "./program-automation.ts";
 import { deployingCommands } from "./program-deploys.ts";
-import type { Finish } from "./program-options.ts";
+import { asTyped, type Finish } from "./program-options.ts";
 import { readingCommands } from "./program-reads.ts";
 import { carriedCommands } from "./program-runs.ts";
 import { servingCommands } from "./program-servers.ts";
@@ -19,7 +19,7 @@ export function createProgram(io: Io, version: string, finish: Finish): Command 
       getOutHelpWidth: () => io.stdout.columns ?? 100,
       getErrHelpWidth: () => io.stderr.columns ?? 100,
       outputError: (text, writeText) =>
-        writeText(text.replace(/\n$/, "\nSee godwit --help, or --help after a command.\n")),
+        writeText(asTyped(text).replace(/\n$/, "\nSee godwit --help, or --help after a command.\n")),
     })
     .helpCommand("help [command]", "help for a command")
     .showSuggestionAfterError(true)

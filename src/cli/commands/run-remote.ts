@@ -39,7 +39,7 @@ export function runRemote(
     if (deployed !== undefined) {
       return withLocal(projectDirOf(io.cwd), options, io, async (near) => {
         const task = await client.task(deployed, version);
-        const command = `godwit get task ${deployed} --remote`;
+        const command = `godwit get task ${deployed} --remote${version === null ? "" : ` --version ${version}`}`;
         const inputs = await inputsFor(near, task.spec, rest, options, ownFlags, command);
         return start({ type: "deployed", task }, inputs, near);
       });
@@ -47,7 +47,7 @@ export function runRemote(
     const { file, task, inputs: tokens } = runArguments(rest);
     return withSendable(sourceOf(file, io), options, io, async ({ session: near, manifest, send }) => {
       const spec = findTask(manifest, task);
-      const command = `godwit run ${file} ${spec.shortName}`;
+      const command = `godwit run ${file} ${spec.shortName} --help`;
       const inputs = await inputsFor(near, spec, tokens, options, ownFlags, command);
       const issues = await near.godwit.check(manifest.bundle, "", spec.name, inputs);
       if (issues.length > 0) throw inputsError(spec, issues, command);

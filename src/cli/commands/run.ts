@@ -55,7 +55,7 @@ export async function run(
     const { session, manifest } = await loadCode(source, opening, dataDir);
     const spec = findTask(manifest, task);
     const inputs = await checkedInputs(
-      { session, source, manifest, spec, command: `godwit run ${file} ${spec.shortName}` },
+      { session, source, manifest, spec, command: `godwit run ${file} ${spec.shortName} --help` },
       tokens,
       options,
       ownFlags,
@@ -84,7 +84,7 @@ type Target = {
   readonly source: Source;
   readonly manifest: Manifest;
   readonly spec: TaskSpec;
-  /** To ask for help with. */
+  /** That tells the inputs. */
   readonly command: string;
 };
 
@@ -132,7 +132,7 @@ const mixedUp = (spec: TaskSpec, options: RunOptions, given: ReadonlySet<string>
 
 export const inputsError = (spec: TaskSpec, problems: readonly string[], command: string): Error =>
   usageError(
-    `The inputs of ${spec.name} are not right:\n${problems.map((problem) => `  ${problem}`).join("\n")}\nSee ${command} --help`,
+    `The inputs of ${spec.name} are not right:\n${problems.map((problem) => `  ${problem}`).join("\n")}\nSee ${command}`,
   );
 
 /** `godwit run FILE [TASK] --help`: loads the file, but leaves no data directory behind. */
