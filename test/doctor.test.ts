@@ -213,3 +213,15 @@ for (const [what, damage] of Object.entries(damages)) {
     }
   });
 }
+
+test("settings that no run could start with are a problem", async () => {
+  const broken = makeProject();
+  try {
+    broken.write("godwit.config.json", '{ "machine": { "memry": "1Gi" } }');
+    const { code, stdout } = await broken.run(["doctor"]);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /✗ settings +.*godwit\.config\.json: machine has no setting "memry"/);
+  } finally {
+    broken.remove();
+  }
+});

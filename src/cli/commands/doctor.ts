@@ -2,6 +2,7 @@
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { isTerminal, type Phase, phases } from "../../core/action.ts";
 import { type Diagnosis, type Finding, good, note, problem } from "../../doctor/doctor.ts";
+import { readDecisions } from "../../settings/settings.ts";
 import { messageOf } from "../error-report.ts";
 import { type CommonOptions, dataDirOf, projectDirOf, scopeOf } from "../place.ts";
 import { openSession, type Session } from "../session.ts";
@@ -16,7 +17,7 @@ const pageSize = 1_000;
 
 export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const dataDir = dataDirOf(options, io, projectDirOf(io.cwd));
-  const findings = [nodeVersion(), ...(await examined(dataDir, options, io))];
+  const findings = [nodeVersion(), ...settings(dataDir, io), ...(await examined(dataDir, options, io))];
   const isHealthy = findings.every(({ verdict }) => verdict !== "problem");
   if (options.json === true) await writeJson(io, { healthy: isHealthy, dataDir, findings });
   else
@@ -32,6 +33,16 @@ function nodeVersion(): Finding {
   return Number.parseInt(node, 10) >= oldestNode
     ? good("node", `Node ${node} at ${process.execPath}`)
     : problem("node", `Node ${node} is older than ${oldestNode}.`, `npm install --save-dev node@${oldestNode}`);
+}
+
+/** Nothing is said of those that can be read: most projects have none. */
+function settings(dataDir: string, io: Io): readonly Finding[] {
+  try {
+    readDecisions({ dataDir, env: io.env });
+    return [];
+  } catch (error) {
+    return [problem("settings", messageOf(error), "No run starts before that is put right.")];
+  }
 }
 
 async function examined(dataDir: string, options: DoctorOptions, io: Io): Promise<readonly Finding[]> {
