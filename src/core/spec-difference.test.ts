@@ -82,3 +82,22 @@ test("the text has a line for each, long values are cut, and many are counted", 
   assert.equal(lines[0], `  environment variable V0: nothing → begin${"x".repeat(30)}…${"x".repeat(57)}end`);
   assert.equal(lines[20], "  and 10 more");
 });
+
+test("where a bundled task's file lies on the server is no difference beside its bundle", () => {
+  const bundled = (digest: string): TaskSpec => ({
+    ...spec,
+    location: { file: `/server/bundles/${digest}/etl.ts`, line: 3, column: 1 },
+    target: {
+      type: "typescript",
+      module: "etl.ts",
+      export: "main",
+      bundle: { digest },
+    } as unknown as TaskSpec["target"],
+  });
+  assert.deepEqual(specDifferences(bundled("aa"), bundled("bb")), [{ what: "code bundle", before: "aa", after: "bb" }]);
+  const near = { ...spec, location: { file: "/a.ts", line: 1, column: 1 } };
+  assert.equal(
+    differenceText(specDifferences(near, { ...near, location: { file: "/b.ts", line: 1, column: 1 } })),
+    "  location.file: /a.ts → /b.ts",
+  );
+});

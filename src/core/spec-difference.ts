@@ -42,7 +42,7 @@ type Parts = Map<string, string>;
 
 /** In the order in which they are told. */
 function partsOf(spec: TaskSpec): Parts {
-  const { interface: types, target, resources, env, code, ...rest } = spec;
+  const { interface: types, target, resources, env, code, location, ...rest } = spec;
   const parts: Parts = new Map();
   for (const variable of types.inputs) addVariable(parts, "input", variable);
   for (const variable of types.outputs) addVariable(parts, "output", variable);
@@ -54,6 +54,9 @@ function partsOf(spec: TaskSpec): Parts {
   add(parts, "resources", others);
   addEach(parts, "environment variable", env);
   add(parts, "", rest);
+  // Unpacked from a bundle, a file lies where this server put that one, which its digest has told already.
+  const isBundled = target.type === "typescript" && target.bundle !== undefined;
+  if (!isBundled) add(parts, "location", location);
   if (code.type === "known") {
     addEach(parts, "package", code.packages);
     addEach(parts, "code of", code.modules);
