@@ -1,5 +1,6 @@
 // Data directories that cannot be used: each is told as what it is, by every command, and left as it was.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -65,4 +66,16 @@ test("one is made with all that leads to it", async () => {
   const ended = await project.run(["run", "waits.ts", "asksBriefly", "--data-dir", "some/way/down"]);
   assert.equal(ended.code, 1);
   assert.equal(readFileSync(join(project.dir, "some", "way", "down", ".gitignore"), "utf8"), "*\n");
+});
+
+test("a directory to start in that does not exist any more", { skip: process.platform !== "linux" }, () => {
+  const program = join(import.meta.dirname, "../bin/godwit.js");
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" get runs';
+  const { status, stderr } = spawnSync("sh", ["-c", script, process.execPath, program], {
+    cwd: project.dir,
+    encoding: "utf8",
+  });
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /^error: The directory that this was started in does not exist any more/m);
+  assert.doesNotMatch(stderr, /^ +at /m);
 });

@@ -8,15 +8,28 @@ import { type Io, paintFor, writeJson } from "./terminal.ts";
 
 /** Runs one command. `argv` is without the names of Node and of the script. */
 export async function main(argv: readonly string[]): Promise<number> {
+  const cwd = currentDirectory();
+  if (cwd === null) {
+    process.stderr.write("error: The directory that this was started in does not exist any more; go to another.\n");
+    return exitUsage;
+  }
   const io: Io = {
     stdout: process.stdout,
     stderr: process.stderr,
     stdin: process.stdin,
     env: process.env,
-    cwd: process.cwd(),
+    cwd,
   };
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   return command(argv, io);
+}
+
+function currentDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 export async function command(argv: readonly string[], io: Io): Promise<number> {

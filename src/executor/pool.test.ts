@@ -175,3 +175,12 @@ test("code is described and inputs are checked in a worker; what is wrong with t
   await assert.rejects(pool.describe("exits", "/"), { code: "failed_precondition", message: /process\.exit\(4\)/ });
   assert.equal((await pool.describe("b", "/")).bundle, "b", "after its worker was replaced");
 });
+
+test("a question that no worker comes to in time ends no attempt that computes there", async (t) => {
+  const { pool, launch, ends, until, marks } = bench(t, { askTimeoutMs: 1_000 });
+  const spins = launch("spins for", "4000");
+  pool.ensureLaunched([spins]);
+  await until(() => marks().length > 0);
+  await assert.rejects(pool.describe("b", "/"), { code: "unavailable", message: /All workers compute, and none/ });
+  assert.deepEqual(await ends(spins), ["4000"]);
+});

@@ -57,6 +57,8 @@ export type PoolOptions = {
   readonly stoppedLeaseMs?: number;
   /** After this long with nothing to do a worker ends. Default: a minute. */
   readonly idleMs?: number;
+  /** How long a worker may take to answer about code. Default: a minute. */
+  readonly askTimeoutMs?: number;
 };
 
 export type WorkerPool = Executor & {
@@ -83,7 +85,7 @@ class Pool implements WorkerPool {
   readonly #crew: Crew;
   readonly #plans = new Plans();
   readonly #backlog = new Map<AttemptId, Queued>();
-  readonly #questions = new Questions(() => this.#settleSoon());
+  readonly #questions: Questions;
   readonly #outcomes = new Map<AttemptId, Outcome>();
   readonly #chosen = new Map<WorkerProcess, Launch[]>();
   readonly #placement: Placement;
@@ -97,6 +99,7 @@ class Pool implements WorkerPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#capacity = options.capacity;
+    this.#questions = new Questions(() => this.#settleSoon(), options.askTimeoutMs);
     this.#maxProcesses = options.maxProcesses ?? Math.max(8, 4 * availableParallelism());
     this.#crew = new Crew({
       ...options,

@@ -17,7 +17,7 @@ import type { Tails } from "./capture.ts";
 import type { ProcessExit } from "./guard.ts";
 import { exitMessage, userFailure } from "./process-end.ts";
 
-/** Values beyond this belong in files; Flyte's SDK itself refuses more than 10 MB. */
+/** Values beyond this belong in files; as inputs of the next task Flyte's SDK itself takes 10 MB. */
 const maxOutputsBytes = 32 * 1024 * 1024;
 /** Of an exception with its traceback. */
 const maxErrorBytes = 4 * 1024 * 1024;
@@ -35,12 +35,21 @@ export async function outcomeOf(
 ): Promise<Outcome["result"]> {
   const error = await storage.readOptional(paths.error, maxErrorBytes);
   if (error !== null) return { type: "failed", error: containerErrorOf(error) };
-  const failed = (code: string, message: string): Outcome["result"] => ({
+  const failed = (code: string, message: string, recoverable = true): Outcome["result"] => ({
     type: "failed",
-    error: userFailure(launch, code, message, true),
+    error: userFailure(launch, code, message, recoverable),
   });
   if (exit.code !== 0) return failed(errorCodes.commandFailed, exitMessage("The task's process", exit, tails));
-  const outputs = await storage.readOptional(paths.outputs, maxOutputsBytes);
+  const outputs = await storage.readOptional(paths.outputs, maxOutputsBytes).catch((cause: unknown) => {
+    if (isGodwitError(cause) && cause.code === "resource_exhausted") return cause;
+    throw cause;
+  });
+  if (outputs instanceof Error)
+    return failed(
+      errorCodes.outputInvalid,
+      `The task's outputs are too large: ${outputs.message} Write large values to a File, a Dir or a DataFrame, and return that.`,
+      false,
+    );
   if (outputs === null)
     return failed(
       errorCodes.outputInvalid,

@@ -73,6 +73,18 @@ eachWay(
   },
 );
 
+eachWay("outputs that are too large to be read are the user's failure, for good", async (python, warm) => {
+  const executor = openExecutor(python, { warm });
+  const large = await fails(
+    executor,
+    { function: "repeat", x: 34_000_000 },
+    "OutputInvalid",
+    /too large: .* at most 33554432 are read\. Write large values to a File/,
+  );
+  assert.deepEqual([large.kind, large.recoverable], ["user", false]);
+  await executor.close();
+});
+
 eachWay(
   "the environment is the caller's without other Flytes', then the task's, the run's, and the protocol's names",
   async (python, warm, t) => {

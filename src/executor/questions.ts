@@ -6,19 +6,21 @@ import type { Crew } from "./crew.ts";
 import type { Question, WorkerProcess, WorkerReply } from "./worker-process.ts";
 
 /** For a user's module with much to do when it is loaded. */
-const askTimeoutMs = 60_000;
+const defaultTimeoutMs = 60_000;
 
 /** Asked at once; more are refused. */
 const maxQuestions = 1_000;
 
 export class Questions {
   readonly #onWaiting: () => void;
+  readonly #timeoutMs: number;
   readonly #waiting = new Set<PromiseWithResolvers<WorkerProcess>>();
   #refusal: GodwitError | null = null;
 
   /** `onWaiting` is called when a question waits for `assign`. */
-  constructor(onWaiting: () => void) {
+  constructor(onWaiting: () => void, timeoutMs = defaultTimeoutMs) {
     this.#onWaiting = onWaiting;
+    this.#timeoutMs = timeoutMs;
   }
 
   async describe(bundle: string, projectDir: string): Promise<Manifest> {
@@ -66,19 +68,27 @@ export class Questions {
     this.#waiting.add(found);
     this.#onWaiting();
     const worker = await found.promise;
-    const late = new GodwitError(
-      "deadline_exceeded",
-      `Loading the code and ${what} took more than ${askTimeoutMs / 1_000} seconds. Move slow work from the top level of your modules into tasks.`,
-    );
     const { promise: timedOut, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      reject(late);
-      worker.kill(late.message);
-    }, askTimeoutMs);
+      const error = this.#late(worker, what);
+      reject(error);
+      // Attempts that compute there have nothing to do with it, and may be what keeps it from answering.
+      if (worker.held.size === 0) worker.kill(error.message);
+    }, this.#timeoutMs);
     try {
       return await Promise.race([worker.ask(question), timedOut]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #late(worker: WorkerProcess, what: string): GodwitError {
+    const time = `${this.#timeoutMs / 1_000} seconds`;
+    return worker.held.size > 0
+      ? new GodwitError("unavailable", `All workers compute, and none came to ${what} within ${time}. Try again later.`)
+      : new GodwitError(
+          "deadline_exceeded",
+          `Loading the code and ${what} took more than ${time}. Move slow work from the top level of your modules into tasks.`,
+        );
   }
 }
