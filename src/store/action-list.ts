@@ -42,7 +42,7 @@ function startOf(connection: Connection, { run, after, order = "oldest" }: Actio
   return turned([after.createdAtMs, actionId(connection, run, after.name) ?? beyond], order);
 }
 
-type Order = "oldest" | "newest";
+type Order = NonNullable<ActionFilter["order"]>;
 
 /** Newest first, keys are negated: to that, and back again. */
 const turned = (key: OrderKey, order: Order): OrderKey => (order === "oldest" ? key : key.map((part) => -part));
@@ -85,9 +85,8 @@ const listOf =
   (connection: Connection, order: Order, where: string, values: readonly SqlValue[]): List =>
   (start) =>
     keysOf((after, count) => {
-      const [beyond, direction] = order === "oldest" ? [">", ""] : ["<", " desc"];
-      const sql = `select created_at_ms, id from action where ${where} and (created_at_ms, id) ${beyond} (?, ?)
-        order by created_at_ms${direction}, id${direction} limit ?`;
-      const rows = connection.all(sql, ...values, ...turned(after ?? start, order), count) as readonly OrderKey[];
-      return rows.map((key) => turned(key, order));
+      const [sign, beyond, direction] = order === "oldest" ? ["", ">", ""] : ["-", "<", " desc"];
+      const sql = `select ${sign}created_at_ms, ${sign}id from action where ${where}
+        and (created_at_ms, id) ${beyond} (?, ?) order by created_at_ms${direction}, id${direction} limit ?`;
+      return connection.all(sql, ...values, ...turned(after ?? start, order), count) as readonly OrderKey[];
     });

@@ -1,44 +1,21 @@
 // A task that calls itself with the inputs it has: who is called works on the caller's key beside it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aborted, called, created, report } from "./asking.ts";
+import { aborted, called, report, resultOf } from "./asking.ts";
 import { checked } from "./comparison.ts";
 import { drain } from "./ending.ts";
 import { keyOf } from "./ledger.ts";
-import { callOf, inputsOf, kindOf, manifest } from "./tasks.ts";
+import { begun } from "./plans.ts";
+import { callOf, kindOf } from "./tasks.ts";
 import { scope, World } from "./world.ts";
 
-const failure = {
-  type: "failed",
-  error: {
-    code: "Broken",
-    message: "it broke",
-    kind: "user",
-    recoverable: true,
-    stack: null,
-    location: null,
-    origin: null,
-  },
-} as const;
-
-const wanted = {
-  name: "r0",
-  manifest,
-  task: "m.cached",
-  inputs: inputsOf(0),
-  source: { file: "model.ts", projectDir: "/" },
-  overwriteCache: false,
-  recovers: null,
-};
+const failure = resultOf(2).result;
 
 test("when both are tried again the caller does not wait for its own key, whatever becomes of the called", async () => {
   const world = new World("memory");
   await world.open();
   try {
-    world.start(created(world, wanted));
-    await checked(world);
-    const [caller] = [...world.ledger.launches.values()];
-    assert.ok(caller !== undefined);
+    const caller = await begun(world, "cached");
     world.start(called(world, caller, [callOf("b", kindOf("cached"), 0)]));
     await checked(world);
     report(world, { run: caller.run, name: "a0" }, 1, failure);

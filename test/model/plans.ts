@@ -1,9 +1,9 @@
 // What may happen in a history of the model: whom each command finds to be about, and what it then does.
 import type { Action } from "../../src/core/action.ts";
-import type { Call } from "../../src/core/messages.ts";
+import type { Call, Launch } from "../../src/core/messages.ts";
 import { aborted, called, created, expected, nameOf, output, report, resultOf, runName, signal } from "./asking.ts";
 import { checked } from "./comparison.ts";
-import { callKinds, callOf, inputsOf, manifest, taskSpecs, textOf } from "./tasks.ts";
+import { callKinds, callOf, inputsOf, kindOf, manifest, taskSpecs, textOf } from "./tasks.ts";
 import { scope, type World } from "./world.ts";
 
 /** Small numbers, the smaller the simpler; each plan reads them in its own way. */
@@ -190,6 +190,15 @@ export const planners: { readonly [name: string]: Planner } = {
     },
   }),
 };
+
+/** What runs the root of a new run, r0, of this task. */
+export async function begun(world: World, task: string): Promise<Launch> {
+  await planners.create?.(world, { a: 0, b: kindOf(task), c: 0, d: 0 })?.act(world);
+  await checked(world);
+  const [root] = world.ledger.launches.values();
+  if (root === undefined) throw new Error("the root was not started");
+  return root;
+}
 
 export const pick = <T>(items: readonly T[], choice: number): T | undefined => items[choice % items.length];
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { called } from "./asking.ts";
 import { checked } from "./comparison.ts";
 import { drain } from "./ending.ts";
-import { planners } from "./plans.ts";
+import { begun } from "./plans.ts";
 import { callOf, kindOf } from "./tasks.ts";
 import { World } from "./world.ts";
 
@@ -21,10 +21,7 @@ for (const [what, first] of [
       const world = new World("memory");
       await world.open();
       try {
-        planners.create?.(world, { a: 0, b: 0, c: 0, d: 0 })?.act(world);
-        await checked(world);
-        const [parent] = [...world.ledger.launches.values()];
-        assert.ok(parent !== undefined);
+        const parent = await begun(world, "plain");
         world.start(called(world, parent, first));
         for (let times = 0; times < 3; times++) {
           await world.turns(turns);
